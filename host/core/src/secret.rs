@@ -1,0 +1,1 @@
+//! Secrets, and the opaque tokens people carry: `agat_<id><secret><checksum>`.

@@ -1,0 +1,1 @@
+//! Runs Agama programs for a browser: projects, revisions, runs, pages and hot reload

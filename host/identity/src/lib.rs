@@ -1,0 +1,1 @@
+//! Persons, credentials, password policy, lock-out, organisations and browser sessions

@@ -1,0 +1,1 @@
+//! Loads, links, limits and calls Wasm component plugins

@@ -1,0 +1,107 @@
+//! Everything that is used once: one record type, one way to use it up.
+
+use agamid_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a one-time record is for. Records of different purposes never meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// An authorization code (RFC 6749 section 4.1.2).
+    Code,
+    /// The state of an `RFAC` callback.
+    FlowCallback,
+    /// The outcome of a finished run, fetched once by its owner.
+    FlowOutcome,
+}
+
+impl Purpose {
+    /// Whether a [`Consumption::Mismatch`] uses the record up. A foreign client must not be able to kill a refresh
+    /// token that is not its own; for codes and challenges a mismatch is an attack.
+    pub fn burns_on_mismatch(self) -> bool {
+        match self {
+            Purpose::Code | Purpose::FlowCallback | Purpose::FlowOutcome => true,
+        }
+    }
+}
+
+/// A one-time record. `hash` is the SHA-256 of the value people carry, in hex; the value itself is never stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OneTime {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// SHA-256 of the value, hex.
+    pub hash: String,
+    /// The client it was made for.
+    pub client: Option<String>,
+    /// The person it was made for.
+    pub person: Option<String>,
+    /// The browser session it was made in.
+    pub session: Option<String>,
+    /// The run of a flow it belongs to.
+    pub run: Option<String>,
+    /// What else must be presented unchanged: a redirect URI, an address.
+    pub address: Option<String>,
+    /// The token family that dies when the record is used twice.
+    pub family: Option<String>,
+    /// What the owner keeps with it.
+    pub payload: serde_json::Value,
+    /// When it ends, used or not; its tombstone stays as long.
+    pub expires_at: Timestamp,
+}
+
+/// A request to use up a one-time record. Each expectation that is set must equal the record's binding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consume {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// SHA-256 of the presented value, hex.
+    pub hash: String,
+    /// Who presents it.
+    pub client: Option<String>,
+    /// For whom.
+    pub person: Option<String>,
+    /// In which session.
+    pub session: Option<String>,
+    /// In which run.
+    pub run: Option<String>,
+    /// With which address or redirect URI.
+    pub address: Option<String>,
+}
+
+impl Consume {
+    /// A request with no expectations yet.
+    pub fn new(purpose: Purpose, hash: impl Into<String>) -> Self {
+        Self {
+            purpose,
+            hash: hash.into(),
+            client: None,
+            person: None,
+            session: None,
+            run: None,
+            address: None,
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Consumption {
+    /// Used up by this very call.
+    Consumed(Box<OneTime>),
+    /// A binding differs (named). Used up too where [`Purpose::burns_on_mismatch`].
+    Mismatch(&'static str),
+    /// Used before. Whoever sees this ends the family.
+    Replayed(Tombstone),
+    /// Never existed, or expired.
+    Absent,
+}
+
+/// What stays of a used one-time record until its expiry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// The token family of the record.
+    pub family: Option<String>,
+    /// When it was used.
+    pub used_at: Timestamp,
+}

@@ -1,0 +1,1 @@
+//! Page rendering, base layout, cookies, security headers, problem+json and client address

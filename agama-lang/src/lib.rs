@@ -9,6 +9,7 @@
 //! plain data that can be saved at every pause ([`state`]).
 
 pub mod ast;
+pub mod check;
 pub mod diagnostic;
 pub mod effect;
 pub mod ir;

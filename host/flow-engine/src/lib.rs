@@ -1,1 +1,6 @@
-//! Runs Agama programs for a browser: projects, revisions, runs, pages and hot reload
+//! Runs Agama programs for a browser: projects, revisions, runs, pages, hot reload, and the proof ledger.
+
+pub mod owner;
+pub mod ports;
+
+pub use agama_lang;

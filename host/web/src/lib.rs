@@ -1,1 +1,2 @@
-//! Page rendering, base layout, cookies, security headers, problem+json and client address
+//! Everything every page and every answer shares: rendering, base layout, stylesheet, request id, client address,
+//! security headers, cookies, Origin check, problem+json and page errors.

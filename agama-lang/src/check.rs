@@ -1,0 +1,3 @@
+//! Checks on a parsed flow, one a file.
+
+pub mod facts;

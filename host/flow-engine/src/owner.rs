@@ -1,0 +1,76 @@
+//! Who asked for a run, what the run needs to know of them, and what they get back.
+
+use agama_lang::effect::Outcome;
+use agama_lang::value::Map;
+use agamid_core::id::{OrgId, RunId};
+use serde::{Deserialize, Serialize};
+
+use crate::ports::Proof;
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerKind {
+    /// Logging somebody in for an authorization transaction.
+    Login,
+    /// Asking for consent for an authorization transaction.
+    Consent,
+    /// Choosing among the accounts of a browser for an authorization transaction.
+    AccountSelection,
+}
+
+/// The owner of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// What for.
+    pub kind: OwnerKind,
+    /// The owner's record: an authorization transaction.
+    pub id: String,
+    /// Path and query below the issuer to which the browser goes when the run is over; the engine adds `run=ID`.
+    pub return_to: String,
+    /// Path and query that starts the journey anew, offered on "this is over" pages.
+    pub restart: String,
+}
+
+/// A request to start a run.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Qualified name of the flow.
+    pub flow: String,
+    /// Inputs by name.
+    pub inputs: Map,
+    /// Whether the inputs and the choice of flow came from outside: then the flow must be launchable with them.
+    pub from_outside: bool,
+    /// Who asks.
+    pub owner: Owner,
+    /// SHA-256 (hex) of the browser cookie's value: only this browser may see the run.
+    pub browser: String,
+    /// The organisation whose people may log in.
+    pub organisation: Option<OrgId>,
+    /// Language preferences, best first.
+    pub locales: Vec<String>,
+    /// Origins (besides ours) to which a form of this run may lead: the verified redirect URI's.
+    pub form_action: Vec<String>,
+}
+
+/// What the browser does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Go to this URL: a page of the run, another site (`RFAC`), or the owner's `return_to`.
+    Redirect(String),
+}
+
+/// A finished run, handed to its owner exactly once by `Engine::take`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The run.
+    pub run: RunId,
+    /// The started flow's qualified name.
+    pub flow: String,
+    /// What the flow said.
+    pub outcome: Outcome,
+    /// What was proved, in order.
+    pub proofs: Vec<Proof>,
+    /// Whether the operator trusts this flow's word without a proof (`proof = "trust-flow"`).
+    pub trusted: bool,
+}

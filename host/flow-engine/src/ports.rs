@@ -1,0 +1,107 @@
+//! What the engine asks of others: host modules (abilities of the server) and routines (everything a `Call`
+//! reaches: host modules and Wasm plugins behind one door, which `plugin-host` implements).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use agama_lang::check::facts::RoutineFacts;
+use agama_lang::effect::{Call, CallError};
+use agama_lang::value::Value;
+use agamid_core::BoxFuture;
+use agamid_core::Env;
+use agamid_core::id::{OrgId, PersonId, RunId};
+use agamid_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An ability of the server, described by WIT. Flows call it by name; plugins import it where granted.
+pub trait HostModule: Send + Sync {
+    /// The WIT text: one package `agamid:host@0.1.0` with one interface. `agamid.users` is its interface `users`.
+    fn wit(&self) -> &str;
+
+    /// Calls a function by its WIT (kebab-case) name. The arguments were checked against the WIT types and
+    /// have exactly its arity; records are maps with kebab-case keys turned to camelCase.
+    fn call<'a>(
+        &'a self,
+        context: &'a CallContext,
+        function: &'a str,
+        args: Vec<Value>,
+    ) -> BoxFuture<'a, Result<Value, CallError>>;
+}
+
+/// All that a `Call` can reach, as it stands now.
+pub trait Routines: Send + Sync {
+    /// The set that new revisions are compiled against.
+    fn current(&self) -> Arc<dyn RoutineSet>;
+
+    /// The set that a stored revision was compiled against; an error names the digest that is gone.
+    fn pinned<'a>(&'a self, pins: &'a Pins) -> BoxFuture<'a, Result<Arc<dyn RoutineSet>, CallError>>;
+
+    /// Ticks whenever `current` changes.
+    fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
+}
+
+/// One immutable set of routines.
+pub trait RoutineSet: Send + Sync {
+    /// Which plugin versions this set is made of.
+    fn pins(&self) -> Pins;
+
+    /// What `package#function` is, for checks.
+    fn facts(&self, package: &str, function: &str) -> RoutineFacts;
+
+    /// Makes the call. A failing, missing, refused or trapping routine is an error, never a value.
+    fn call<'a>(&'a self, context: &'a CallContext, call: &'a Call) -> BoxFuture<'a, Result<Value, CallError>>;
+}
+
+/// Plugin digests by plugin name (`extras:otp` → SHA-256 of the component, hex).
+pub type Pins = BTreeMap<String, String>;
+
+/// Who calls, and where proofs go. One per call.
+pub struct CallContext {
+    /// Time and randomness.
+    pub env: Env,
+    /// The run that calls; absent in tools.
+    pub run: Option<RunId>,
+    /// Qualified name of the calling flow.
+    pub flow: String,
+    /// The organisation whose people may be seen.
+    pub organisation: Option<OrgId>,
+    /// The caller's language preferences, best first.
+    pub locales: Vec<String>,
+    proofs: Mutex<Vec<Proof>>,
+}
+
+impl CallContext {
+    /// A context with an empty proof list.
+    pub fn new(env: Env, run: Option<RunId>, flow: String, organisation: Option<OrgId>, locales: Vec<String>) -> Self {
+        Self { env, run, flow, organisation, locales, proofs: Mutex::new(Vec::new()) }
+    }
+
+    /// Adds an entry to the run's ledger: `by` has just made sure, by `method` (an `amr` value), that `person` is
+    /// here. Only host modules and granted plugin functions get to call this.
+    pub fn prove(&self, person: PersonId, method: &str, by: &str) {
+        self.proofs.lock().unwrap_or_else(PoisonError::into_inner).push(Proof {
+            person,
+            method: method.to_owned(),
+            at: self.env.now(),
+            by: by.to_owned(),
+        });
+    }
+
+    /// Takes the entries made during the call.
+    pub fn take_proofs(&self) -> Vec<Proof> {
+        std::mem::take(&mut *self.proofs.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One entry of the proof ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Who was proved to be here.
+    pub person: PersonId,
+    /// How: an RFC 8176 method, `pwd`, `otp`.
+    pub method: String,
+    /// When.
+    pub at: Timestamp,
+    /// Which routine says so.
+    pub by: String,
+}

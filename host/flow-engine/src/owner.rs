@@ -37,10 +37,13 @@ pub struct Owner {
 pub struct Start {
     /// Qualified name of the flow.
     pub flow: String,
-    /// Inputs by name.
+    /// Inputs that the owner offers, by name; those that the flow does not declare are dropped.
     pub inputs: Map,
-    /// Whether the inputs and the choice of flow came from outside: then the flow must be launchable with them.
-    pub from_outside: bool,
+    /// Present when a caller from outside chose the flow (`acr_values`): it must be launchable, and these inputs be
+    /// among those that its project lets callers set.
+    pub launch: Option<Map>,
+    /// What templates may show of the owner, as `owner`: `client_name`, `client_uri`.
+    pub shown: Map,
     /// Who asks.
     pub owner: Owner,
     /// SHA-256 (hex) of the browser cookie's value: only this browser may see the run.

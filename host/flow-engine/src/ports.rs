@@ -67,13 +67,29 @@ pub struct CallContext {
     pub organisation: Option<OrgId>,
     /// The caller's language preferences, best first.
     pub locales: Vec<String>,
+    /// Whom the run has proved so far: what changes a person's credentials asks for it.
+    pub ledger: Vec<Proof>,
     proofs: Mutex<Vec<Proof>>,
 }
 
 impl CallContext {
-    /// A context with an empty proof list.
-    pub fn new(env: Env, run: Option<RunId>, flow: String, organisation: Option<OrgId>, locales: Vec<String>) -> Self {
-        Self { env, run, flow, organisation, locales, proofs: Mutex::new(Vec::new()) }
+    /// A context for a run that has proved nobody yet.
+    pub fn new(env: Env, flow: impl Into<String>) -> Self {
+        Self {
+            env,
+            run: None,
+            flow: flow.into(),
+            organisation: None,
+            locales: Vec::new(),
+            ledger: Vec::new(),
+            proofs: Mutex::default(),
+        }
+    }
+
+    /// Whether the run, or this call, has proved that `person` is here.
+    pub fn has_proved(&self, person: &PersonId) -> bool {
+        self.ledger.iter().any(|proof| proof.person == *person)
+            || self.proofs.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|proof| proof.person == *person)
     }
 
     /// Adds an entry to the run's ledger: `by` has just made sure, by `method` (an `amr` value), that `person` is

@@ -1,1 +1,63 @@
-fn main() {}
+//! The developer commands: `cargo xtask demo`, `test`, `lint`, `plugins`.
+//!
+//! Each prints one line per step, what it installs and why, and how to do it by hand where it can't. A missing part
+//! is skipped by name on a developer's machine and is a failure in CI (`CI=true`).
+
+mod demo;
+mod install;
+mod lint;
+mod plugins;
+mod run;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The developer commands of Agamid.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what is missing, builds server and plugins, and starts the demo.
+    Demo {
+        /// Passed on to `agamid demo`: --port, --data, --flows, --plugins, --no-open.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Installs what is missing and runs every test.
+    Test,
+    /// Formatting, clippy, licences and bans, unused dependencies.
+    Lint,
+    /// Builds all guest components into `plugins/dist`.
+    Plugins,
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let result = match Arguments::parse().command {
+        Command::Demo { arguments } => demo::demo(&root, &arguments),
+        Command::Test => test::test(&root),
+        Command::Lint => lint::lint(&root),
+        Command::Plugins => plugins::build_all(&root),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            run::say(&format!("failed: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository: this crate's parent folder.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}

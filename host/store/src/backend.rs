@@ -1,10 +1,64 @@
-//! What a backend has to do. Only this module's children know sled.
+//! What a backend has to do: keep an ordered keyspace and let one writer at a time change it. What the bytes mean
+//! is not its business: `read` and `rules` say that once for all. Only `sled` knows sled.
 
-use crate::error::StoreError;
-use crate::record::{IndexEntry, Record};
+pub(crate) mod memory;
+
+use agamid_core::BoxFuture;
 use agamid_core::time::Timestamp;
 
-/// A record as backends see it.
+use crate::batch::Batch;
+use crate::error::StoreError;
+use crate::one_time::Consumption;
+use crate::record::{IndexEntry, Record};
+
+/// A key and its value.
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+
+/// Looks up by key.
+pub(crate) trait Read {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// An ordered keyspace with a single writer.
+pub(crate) trait Backend: Read + Send + Sync {
+    /// Pairs with `from <= key < to` in order, at most `limit`.
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError>;
+
+    /// Has the writer evaluate the request by `rules::evaluate` and answers when its changes are durable.
+    /// Requests take effect one after another, each whole or not at all.
+    fn submit(&self, request: Request) -> BoxFuture<'_, Result<Reply, StoreError>>;
+
+    /// Finishes what was submitted and lets go of every resource. Afterwards everything is `Unavailable`.
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// What the writer can be asked.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Puts the store's own facts into an empty store, and checks them in any other.
+    Start {
+        node: String,
+    },
+    Commit(Batch),
+    /// Removes the records behind these expiry keys, if they are still expired.
+    Sweep(Vec<Vec<u8>>),
+    /// Nothing; shows that the writer is alive and has room.
+    Ping,
+}
+
+/// What the writer answers.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    pub(crate) consumptions: Vec<Consumption>,
+    pub(crate) swept: usize,
+}
+
+/// The answer of everything after `close`.
+pub(crate) fn closed() -> StoreError {
+    StoreError::Unavailable("it has been closed".to_owned())
+}
+
+/// A record as rules see it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Document {
     pub(crate) kind: &'static str,

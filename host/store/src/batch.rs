@@ -16,7 +16,9 @@ pub enum Expect {
     Version(u64),
 }
 
-/// An atomic batch over several kinds. Errors of building it (a key too long) surface at commit.
+/// An atomic batch over several kinds. Errors of building it (a key too long) surface at commit. Operations run in
+/// the order they were added, each seeing the ones before it, so a unique value that moves from one record to another
+/// is first given up, then taken.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(crate) operations: Vec<Operation>,
@@ -73,14 +75,16 @@ impl Batch {
     }
 
     /// Uses up a one-time record. Unless it is `Consumed`, nothing else of this batch is written, but
-    /// [`Batch::if_refused`] is, and the commit still answers `Ok` with the outcome.
+    /// [`Batch::if_refused`] is, and the commit still answers `Ok` with the outcome. Consumptions are decided before
+    /// all other operations, on what was there before the batch.
     #[must_use]
     pub fn consume(mut self, consume: Consume) -> Self {
         self.operations.push(Operation::Consume(consume));
         self
     }
 
-    /// Written instead when a consumption in this batch is refused.
+    /// Written instead when a consumption in this batch is refused. It can't consume, and should expect nothing
+    /// ([`Expect::Any`]): if one of its preconditions fails, the whole commit is a conflict.
     #[must_use]
     pub fn if_refused(mut self, batch: Batch) -> Self {
         self.if_refused = Some(Box::new(batch));
@@ -98,7 +102,8 @@ impl Batch {
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Committed {
-    /// Outcomes of the batch's consumptions, in order. All `Consumed` means that the batch was written.
+    /// Outcomes of the batch's consumptions, in order. All `Consumed` means that the batch was written. If any is
+    /// refused, none is used up (but for the burning of [`crate::one_time::Purpose::burns_on_mismatch`]).
     pub consumptions: Vec<Consumption>,
 }
 

@@ -11,20 +11,37 @@
 //!
 //! `commit` answers when the data would survive `kill -9` and power loss. Expired records are invisible at once.
 //!
+//! | module | what |
+//! | --- | --- |
+//! | [`record`], [`batch`], [`one_time`], [`audit`], [`setting`], [`error`] | the contract's types |
+//! | `store` | the typed face: checks, decodes, upgrades |
+//! | `read` | lookups, the same on every backend |
+//! | `rules` | what a commit means, the same on every backend: pure functions over an `overlay` |
+//! | `keys`, `stored` | how records, indexes, expiry and audit lie in one ordered keyspace |
+//! | `backend` | an ordered keyspace with one writer: `memory`, and `sled` (the only place that knows sled) |
+//!
 //! To add a record kind: implement [`Record`] in the crate that owns it (`conventions.md`, "Who owns which record").
+//!
+//! To add a backend: implement `backend::Backend`, give it a scheme in `Store::open`, and add one line to
+//! `tests/contract.rs`.
 
 pub mod audit;
+mod backend;
 pub mod batch;
 pub mod error;
+mod keys;
 pub mod one_time;
+mod overlay;
+mod read;
 pub mod record;
+mod rules;
 pub mod setting;
-mod backend;
 mod store;
+mod stored;
 
-pub use audit::AuditEvent;
+pub use audit::{AuditEntry, AuditEvent};
 pub use batch::{Batch, Committed, Expect};
 pub use error::StoreError;
-pub use one_time::{Consume, Consumption, OneTime, Purpose};
+pub use one_time::{Consume, Consumption, OneTime, Purpose, Tombstone};
 pub use record::{IndexEntry, Record, Versioned};
 pub use store::{Page, Scan, Store};

@@ -13,6 +13,8 @@ pub enum Purpose {
     FlowCallback,
     /// The outcome of a finished run, fetched once by its owner.
     FlowOutcome,
+    /// A refresh token (RFC 6749 section 6), rotated at every use (RFC 9700 section 4.14).
+    RefreshToken,
 }
 
 impl Purpose {
@@ -21,6 +23,17 @@ impl Purpose {
     pub fn burns_on_mismatch(self) -> bool {
         match self {
             Purpose::Code | Purpose::FlowCallback | Purpose::FlowOutcome => true,
+            Purpose::RefreshToken => false,
+        }
+    }
+
+    /// The name under which records of this purpose are kept. Never changes: stored records carry it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Purpose::Code => "code",
+            Purpose::FlowCallback => "flow_callback",
+            Purpose::FlowOutcome => "flow_outcome",
+            Purpose::RefreshToken => "refresh_token",
         }
     }
 }
@@ -67,6 +80,9 @@ pub struct Consume {
     pub run: Option<String>,
     /// With which address or redirect URI.
     pub address: Option<String>,
+    /// What to leave in the tombstone if this call uses the record up: a rotated refresh token leaves its sealed
+    /// successor and the grace deadline. Never a bare secret.
+    pub leave: Option<serde_json::Value>,
 }
 
 impl Consume {
@@ -80,7 +96,50 @@ impl Consume {
             session: None,
             run: None,
             address: None,
+            leave: None,
         }
+    }
+
+    /// Expects this client.
+    #[must_use]
+    pub fn client(mut self, client: impl Into<String>) -> Self {
+        self.client = Some(client.into());
+        self
+    }
+
+    /// Expects this person.
+    #[must_use]
+    pub fn person(mut self, person: impl Into<String>) -> Self {
+        self.person = Some(person.into());
+        self
+    }
+
+    /// Expects this browser session.
+    #[must_use]
+    pub fn session(mut self, session: impl Into<String>) -> Self {
+        self.session = Some(session.into());
+        self
+    }
+
+    /// Expects this run.
+    #[must_use]
+    pub fn run(mut self, run: impl Into<String>) -> Self {
+        self.run = Some(run.into());
+        self
+    }
+
+    /// Expects this address or redirect URI.
+    #[must_use]
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
+    /// Leaves this in the tombstone.
+    #[must_use]
+    pub fn leave(mut self, value: serde_json::Value) -> Self {
+        self.leave = Some(value);
+        self
     }
 }
 
@@ -89,7 +148,7 @@ impl Consume {
 pub enum Consumption {
     /// Used up by this very call.
     Consumed(Box<OneTime>),
-    /// A binding differs (named). Used up too where [`Purpose::burns_on_mismatch`].
+    /// A binding differs (named: `client`, `person`, `session`, `run` or `address`, the first that does). Used up too where [`Purpose::burns_on_mismatch`].
     Mismatch(&'static str),
     /// Used before. Whoever sees this ends the family.
     Replayed(Tombstone),
@@ -104,4 +163,7 @@ pub struct Tombstone {
     pub family: Option<String>,
     /// When it was used.
     pub used_at: Timestamp,
+    /// What its user left ([`Consume::leave`]); nothing after a mismatch.
+    #[serde(default)]
+    pub left: Option<serde_json::Value>,
 }

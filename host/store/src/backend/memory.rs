@@ -1,0 +1,83 @@
+//! `memory:`: everything in one map, gone with the process. For tests and for `flow` tools.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use agamid_core::{BoxFuture, Env};
+
+use super::{Backend, Pair, Read, Reply, Request, closed};
+use crate::error::StoreError;
+use crate::overlay::Overlay;
+use crate::rules;
+
+/// The keyspace, `None` once closed.
+type Keyspace = Option<BTreeMap<Vec<u8>, Vec<u8>>>;
+
+pub(crate) struct Memory {
+    env: Env,
+    keyspace: RwLock<Keyspace>,
+}
+
+impl Memory {
+    pub(crate) fn new(env: Env) -> Self {
+        Self { env, keyspace: RwLock::new(Some(BTreeMap::new())) }
+    }
+
+    /// Changes reach the map only after every rule has passed, so a panic in one leaves the map whole.
+    fn reading(&self) -> RwLockReadGuard<'_, Keyspace> {
+        self.keyspace.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writing(&self) -> RwLockWriteGuard<'_, Keyspace> {
+        self.keyspace.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, request: &Request) -> Result<Reply, StoreError> {
+        let mut guard = self.writing();
+        let keyspace = guard.as_mut().ok_or_else(closed)?;
+        let mut view = Overlay::new(keyspace);
+        let reply = rules::evaluate(&mut view, request, self.env.now())?;
+        for (key, change) in view.into_changes() {
+            match change {
+                Some(value) => keyspace.insert(key, value),
+                None => keyspace.remove(&key),
+            };
+        }
+        Ok(reply)
+    }
+}
+
+impl Read for BTreeMap<Vec<u8>, Vec<u8>> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(BTreeMap::get(self, key).cloned())
+    }
+}
+
+impl Read for Memory {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Read::get(self.reading().as_ref().ok_or_else(closed)?, key)
+    }
+}
+
+impl Backend for Memory {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
+        let guard = self.reading();
+        let keyspace = guard.as_ref().ok_or_else(closed)?;
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let range = keyspace.range(from.to_vec()..to.to_vec());
+        Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn submit(&self, request: Request) -> BoxFuture<'_, Result<Reply, StoreError>> {
+        Box::pin(async move { self.write(&request) })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            *self.writing() = None;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! Records: preconditions, versions, unique values, index entries, expiry.
+
+use agamid_core::time::Timestamp;
+
+use crate::backend::{Document, Read};
+use crate::batch::Expect;
+use crate::error::StoreError;
+use crate::keys;
+use crate::overlay::Overlay;
+use crate::read;
+use crate::rules::one_time;
+use crate::stored::Stored;
+
+/// Largest document, in bytes.
+const LARGEST: usize = 32 << 20;
+
+pub(crate) fn put(
+    view: &mut Overlay<'_>,
+    document: &Document,
+    expect: Expect,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    check(document)?;
+    let before = require(view, document.kind, &document.key, expect, now)?;
+    write(view, document, before.map_or(1, |stored| stored.header.version.saturating_add(1)), now)
+}
+
+/// Writes without looking at preconditions.
+pub(crate) fn write(
+    view: &mut Overlay<'_>,
+    document: &Document,
+    version: u64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (kind, key) = (document.kind, document.key.as_str());
+    erase(view, kind, key)?;
+    for entry in &document.indexes {
+        if entry.unique {
+            claim(view, document, entry.index, &entry.value, now)?;
+        }
+        view.put(keys::entry(kind, entry.index, &entry.value, key), Vec::new());
+    }
+    if let Some(end) = document.expires_at {
+        view.put(keys::expiry(end, kind, key), Vec::new());
+    }
+    view.put(keys::record(kind, key), Stored::of(document, version).to_bytes()?);
+    Ok(())
+}
+
+/// Takes a unique value, from a holder that has expired too.
+fn claim(
+    view: &mut Overlay<'_>,
+    document: &Document,
+    index: &str,
+    value: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let kind = document.kind;
+    let at = keys::unique(kind, index, value);
+    if let Some(holder) = view.get(&at)?
+        && holder != document.key.as_bytes()
+    {
+        let holder = String::from_utf8_lossy(&holder);
+        if read::stored(view, kind, &holder)?.is_some_and(|other| other.visible(now)) {
+            let reason = format!("unique index {index}: another record has this value");
+            return Err(conflict(kind, &document.key, reason));
+        }
+    }
+    view.put(at, document.key.clone().into_bytes());
+    Ok(())
+}
+
+pub(crate) fn delete(
+    view: &mut Overlay<'_>,
+    kind: &str,
+    key: &str,
+    expect: Expect,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    require(view, kind, key, expect, now)?;
+    erase(view, kind, key)
+}
+
+/// Checks a precondition; answers the record that is there.
+pub(crate) fn require(
+    view: &Overlay<'_>,
+    kind: &str,
+    key: &str,
+    expect: Expect,
+    now: Timestamp,
+) -> Result<Option<Stored>, StoreError> {
+    keys::check("key", kind, key)?;
+    let found = read::stored(view, kind, key)?.filter(|stored| stored.visible(now));
+    let version = found.as_ref().map(|stored| stored.header.version);
+    let reason = match (expect, version) {
+        (Expect::Absent, Some(found)) => format!("expected none, found version {found}"),
+        (Expect::Version(wanted), Some(found)) if found != wanted => {
+            format!("expected version {wanted}, found version {found}")
+        }
+        (Expect::Version(wanted), None) => format!("expected version {wanted}, found none"),
+        _ => return Ok(found),
+    };
+    Err(conflict(kind, key, reason))
+}
+
+/// Removes up to all of these records that have expired; answers how many.
+pub(crate) fn sweep(
+    view: &mut Overlay<'_>,
+    expired: &[Vec<u8>],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let mut swept = 0;
+    for at in expired {
+        let Some((kind, key)) = keys::of_expiry(at) else { continue };
+        if read::stored(view, kind, key)?.is_some_and(|stored| !stored.visible(now)) {
+            erase(view, kind, key)?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
+/// Removes a record and all that points to it, whether visible or not.
+fn erase(view: &mut Overlay<'_>, kind: &str, key: &str) -> Result<(), StoreError> {
+    let Some(stored) = read::stored(view, kind, key)? else { return Ok(()) };
+    for entry in &stored.header.indexes {
+        let unique = keys::unique(kind, &entry.index, &entry.value);
+        // Somebody else may hold the value by now: this record could have expired unswept.
+        if entry.unique && view.get(&unique)?.is_some_and(|holder| holder == key.as_bytes()) {
+            view.remove(unique);
+        }
+        view.remove(keys::entry(kind, &entry.index, &entry.value, key));
+    }
+    if let Some(end) = stored.header.expires_at {
+        view.remove(keys::expiry(end, kind, key));
+    }
+    view.remove(keys::record(kind, key));
+    Ok(())
+}
+
+fn check(document: &Document) -> Result<(), StoreError> {
+    let kind = document.kind;
+    if kind == one_time::KIND
+        || !kind.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    {
+        return Err(StoreError::Invalid(format!("{kind:?} cannot be the name of a record kind")));
+    }
+    keys::check("key", kind, &document.key)?;
+    for entry in &document.indexes {
+        keys::check(entry.index, kind, entry.index)?;
+        keys::check(entry.index, kind, &entry.value)?;
+    }
+    if document.body.len() > LARGEST {
+        let size = document.body.len();
+        return Err(StoreError::Invalid(format!(
+            "a {kind} of {size} bytes cannot be stored: the limit is {LARGEST}"
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn conflict(kind: &str, key: &str, reason: impl Into<String>) -> StoreError {
+    StoreError::Conflict { kind: kind.to_owned(), key: key.to_owned(), reason: reason.into() }
+}

@@ -1,0 +1,1 @@
+//! What can only be shown from inside: stored bytes that somebody changed.

@@ -1,0 +1,11 @@
+//! Tests of the running binary, laid out like its routes, and of the rules of the house (`tidy`).
+//!
+//! They start `agamid demo` on free ports of the loopback interface, each on a data directory of its own. The binary
+//! is the one that `cargo build -p agamid` left (`AGAMID_BIN` names another).
+
+mod cli;
+mod protocol;
+mod reload;
+mod security;
+mod support;
+mod tidy;

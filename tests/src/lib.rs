@@ -1,1 +1,0 @@
-//! Integration tests, laid out like the routes

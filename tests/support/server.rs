@@ -1,0 +1,127 @@
+//! Starting and stopping the binary.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+/// The binary under test.
+pub(crate) fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("AGAMID_BIN") {
+        return PathBuf::from(path);
+    }
+    let deps = std::env::current_exe().unwrap();
+    let path = deps.parent().unwrap().parent().unwrap().join("agamid");
+    assert!(path.exists(), "{} is missing: run `cargo build -p agamid` first", path.display());
+    path
+}
+
+/// The repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Three free ports in a row. Tests run in one process, so a counter keeps them apart.
+pub(crate) fn free_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    for _ in 0..500 {
+        let base = 20_000 + (u16::try_from(std::process::id() % 300).unwrap() * 100 + NEXT.fetch_add(3, Ordering::SeqCst)) % 40_000;
+        let all = (base..base + 3).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok());
+        if all {
+            return base;
+        }
+    }
+    panic!("no free ports");
+}
+
+/// A running `agamid demo`.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    pub(crate) data: PathBuf,
+    pub(crate) log: PathBuf,
+    /// Kept alive as long as the server, unless the caller brought the folder.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// Starts the demo on a fresh data directory.
+    pub(crate) fn demo() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self::demo_on(folder.path(), free_ports(), &[]);
+        server._folder = Some(folder);
+        server
+    }
+
+    /// Starts the demo on a given folder (its data is in `data/` below) and waits for its `ready` line.
+    pub(crate) fn demo_on(folder: &Path, port: u16, more: &[&str]) -> Self {
+        let data = folder.join("data");
+        let log = folder.join(format!("log-{port}.txt"));
+        let mut child = Command::new(binary())
+            .current_dir(root())
+            .args(["demo", "--no-open", "--port", &port.to_string(), "--data", data.to_str().unwrap()])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = lines.find_map(|line| line.ok().filter(|line| line.starts_with("ready ")));
+        let Some(ready) = ready else {
+            let status = child.wait().unwrap();
+            panic!("the demo did not start ({status}):\n{}", std::fs::read_to_string(&log).unwrap());
+        };
+        assert_eq!(ready, format!("ready http://localhost:{port}"));
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, port, data, log, _folder: None }
+    }
+
+    pub(crate) fn issuer(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    pub(crate) fn admin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port + 1)
+    }
+
+    pub(crate) fn relying_party(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port + 2)
+    }
+
+    pub(crate) fn admin_token(&self) -> String {
+        std::fs::read_to_string(self.data.join("admin.token")).unwrap().trim().to_owned()
+    }
+
+    pub(crate) fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) -> Option<tempfile::TempDir> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self._folder.take()
+    }
+
+    /// SIGTERM, and how the process ended.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(15), "the server did not stop");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

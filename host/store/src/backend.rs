@@ -2,6 +2,7 @@
 //! is not its business: `read` and `rules` say that once for all. Only `sled` knows sled.
 
 pub(crate) mod memory;
+pub(crate) mod sled;
 
 use agamid_core::BoxFuture;
 use agamid_core::time::Timestamp;

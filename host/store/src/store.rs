@@ -7,6 +7,7 @@ use agamid_core::{Env, id};
 
 use crate::audit::{AuditEntry, ChainEnd, Link, broken};
 use crate::backend::memory::Memory;
+use crate::backend::sled::Sled;
 use crate::backend::{Backend, Request};
 use crate::batch::{Batch, Committed};
 use crate::error::StoreError;
@@ -63,6 +64,9 @@ impl Store {
     pub async fn open(url: &str, env: Env) -> Result<Self, StoreError> {
         let backend: Arc<dyn Backend> = match url.split_once(':') {
             Some(("memory", "")) => Arc::new(Memory::new(env.clone())),
+            Some(("sled", directory)) if !directory.is_empty() => {
+                Arc::new(Sled::open(directory.into(), env.clone()).await?)
+            }
             _ => {
                 let allowed = "allowed are \"memory:\" (lost at exit) and \"sled:DIRECTORY\"";
                 return Err(StoreError::Open(format!("{url:?} is no store address: {allowed}")));
@@ -167,11 +171,28 @@ impl Store {
     pub async fn verify_audit(&self) -> Result<u64, StoreError> {
         let mut count = 0;
         let heads = self.backend.range(b"h", b"i", usize::MAX)?;
+        self.check_chains_have_ends().await?;
         for (key, bytes) in heads {
             let node = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
             count += self.verify_chain(&node, &ChainEnd::from_bytes(&node, &bytes)?).await?;
         }
         Ok(count)
+    }
+
+    /// A chain whose recorded end was taken away would otherwise not be looked at.
+    async fn check_chains_have_ends(&self) -> Result<(), StoreError> {
+        let mut from = b"a".to_vec();
+        while let Some((key, _)) = self.backend.range(&from, b"b", 1)?.pop() {
+            let (node, sequence) =
+                keys::of_audit(&key).ok_or_else(|| corrupt("audit", "", "a malformed key"))?;
+            if self.backend.get(&keys::chain_end(node))?.is_none() {
+                return Err(broken(node, sequence, "the chain's end is not recorded".to_owned()));
+            }
+            from = keys::audit(node, u64::MAX);
+            from.push(0);
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 
     /// Checks one chain up to the end that was read before; what was appended since is the next call's.

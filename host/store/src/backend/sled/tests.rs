@@ -1,0 +1,1 @@
+//! Faults that only a false disk can show.

@@ -76,6 +76,12 @@ impl Store {
         Ok(Self { env, backend })
     }
 
+    /// A store over a backend that has been started.
+    #[cfg(test)]
+    pub(crate) fn over(backend: Arc<dyn Backend>, env: Env) -> Self {
+        Self { env, backend }
+    }
+
     /// Reads one record.
     pub async fn get<R: Record>(&self, key: &str) -> Result<Option<Versioned<R>>, StoreError> {
         keys::check("key", R::KIND, key)?;

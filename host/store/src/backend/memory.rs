@@ -23,6 +23,17 @@ impl Memory {
         Self { env, keyspace: RwLock::new(Some(BTreeMap::new())) }
     }
 
+    /// Changes bytes behind the store's back.
+    #[cfg(test)]
+    pub(crate) fn meddle(&self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let mut guard = self.writing();
+        let keyspace = guard.as_mut().unwrap();
+        match value {
+            Some(value) => keyspace.insert(key, value),
+            None => keyspace.remove(&key),
+        };
+    }
+
     /// Changes reach the map only after every rule has passed, so a panic in one leaves the map whole.
     fn reading(&self) -> RwLockReadGuard<'_, Keyspace> {
         self.keyspace.read().unwrap_or_else(PoisonError::into_inner)

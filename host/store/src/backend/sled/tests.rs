@@ -1,1 +1,156 @@
-//! Faults that only a false disk can show.
+//! Faults that only a false disk can show, and how requests share a flush.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use agamid_core::Env;
+use tempfile::TempDir;
+
+use super::directory::Disk;
+use super::{Backend, Sled};
+use crate::backend::Request;
+use crate::setting::Setting;
+use crate::{Batch, Expect, Store, StoreError};
+
+/// What the false disk does next.
+#[derive(Default)]
+struct Faults {
+    full: AtomicBool,
+    sync_fails: AtomicBool,
+    sync_panics: AtomicBool,
+    slow: AtomicBool,
+    syncs: AtomicU64,
+}
+
+struct FalseDisk(Arc<Faults>);
+
+impl Disk for FalseDisk {
+    fn free(&self) -> io::Result<u64> {
+        Ok(if self.0.full.load(Ordering::SeqCst) { 100_000 } else { 1 << 40 })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.syncs.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.0.sync_panics.load(Ordering::SeqCst), "the disk bites");
+        if self.0.slow.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        if self.0.sync_fails.load(Ordering::SeqCst) {
+            return Err(io::Error::other("I/O error"));
+        }
+        Ok(())
+    }
+}
+
+async fn store(directory: &TempDir) -> (Store, Arc<Faults>) {
+    let faults = Arc::new(Faults::default());
+    let disk = FalseDisk(Arc::clone(&faults));
+    let sled = Sled::open_now(directory.path().join("data"), Env::system(), |_| Box::new(disk)).unwrap();
+    sled.submit(Request::Start { node: "node".to_owned() }).await.unwrap();
+    (Store::over(Arc::new(sled), Env::system()), faults)
+}
+
+fn setting(section: &str, n: u64) -> Setting {
+    Setting { section: section.to_owned(), value: n.into() }
+}
+
+async fn put(store: &Store, section: &str, n: u64) -> Result<(), StoreError> {
+    let commit = store.commit(Batch::new().put(&setting(section, n), Expect::Any));
+    let answer = tokio::time::timeout(Duration::from_secs(10), commit).await.expect("a commit hangs");
+    answer.map(drop)
+}
+
+async fn read(store: &Store, section: &str) -> Option<u64> {
+    store.get::<Setting>(section).await.unwrap().and_then(|found| found.record.value.as_u64())
+}
+
+fn reason(result: Result<(), StoreError>) -> String {
+    match result {
+        Err(StoreError::Unavailable(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_while_reads_go_on_and_mends_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, faults) = store(&directory).await;
+    put(&store, "a", 1).await.unwrap();
+    faults.full.store(true, Ordering::SeqCst);
+    let refused = reason(put(&store, "a", 2).await);
+    assert!(refused.contains("disk is full"), "{refused}");
+    assert!(reason(store.ping().await).contains("disk is full"));
+    assert_eq!(read(&store, "a").await, Some(1));
+    faults.full.store(false, Ordering::SeqCst);
+    put(&store, "a", 3).await.unwrap();
+    assert_eq!(read(&store, "a").await, Some(3));
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_acknowledged_until_reopened_and_reads_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, faults) = store(&directory).await;
+    put(&first, "a", 1).await.unwrap();
+    faults.sync_fails.store(true, Ordering::SeqCst);
+    assert!(reason(put(&first, "b", 2).await).contains("I/O error"));
+    faults.sync_fails.store(false, Ordering::SeqCst);
+    let refused = reason(put(&first, "c", 3).await);
+    assert!(refused.contains("restart"), "{refused}");
+    assert!(first.ping().await.is_err());
+    assert_eq!((read(&first, "a").await, read(&first, "c").await), (Some(1), None));
+    first.close().await.unwrap();
+    let (second, _) = store(&directory).await;
+    assert_eq!((read(&second, "a").await, read(&second, "c").await), (Some(1), None));
+    put(&second, "c", 4).await.unwrap();
+}
+
+#[tokio::test]
+async fn when_the_writer_dies_every_commit_is_unavailable_and_none_hangs() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, faults) = store(&directory).await;
+    put(&store, "a", 1).await.unwrap();
+    faults.sync_panics.store(true, Ordering::SeqCst);
+    let waiting = (0..20).map(|n| {
+        let store = store.clone();
+        tokio::spawn(async move { put(&store, "b", n).await })
+    });
+    for answer in waiting.collect::<Vec<_>>() {
+        reason(answer.await.unwrap());
+    }
+    assert!(reason(put(&store, "b", 2).await).contains("restart"));
+    assert_eq!(read(&store, "a").await, Some(1));
+    assert!(store.close().await.is_err());
+}
+
+#[tokio::test]
+async fn waiting_commits_share_a_flush_and_a_refused_one_does_not_spoil_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, faults) = store(&directory).await;
+    put(&store, "counter", 0).await.unwrap();
+    faults.slow.store(true, Ordering::SeqCst);
+    let before = faults.syncs.load(Ordering::SeqCst);
+    let commits = (0..200u64).map(|n| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            // All even ones want to be the first after version 1; the odd ones stand alone.
+            let batch = match n % 2 {
+                0 => Batch::new().put(&setting("counter", n), Expect::Version(1)),
+                _ => Batch::new().put(&setting(&n.to_string(), n), Expect::Absent),
+            };
+            (n, store.commit(batch).await)
+        })
+    });
+    let mut won = 0;
+    for commit in commits.collect::<Vec<_>>() {
+        match commit.await.unwrap() {
+            (_, Ok(_)) => won += 1,
+            (n, Err(StoreError::Conflict { .. })) => assert_eq!(n % 2, 0),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(won, 101);
+    let syncs = faults.syncs.load(Ordering::SeqCst) - before;
+    assert!(syncs < 20, "200 commits took {syncs} syncs");
+}

@@ -9,6 +9,8 @@ mod audit;
 mod bench;
 #[path = "contract/expiry.rs"]
 mod expiry;
+#[path = "contract/figures.rs"]
+mod figures;
 #[path = "contract/kill.rs"]
 mod kill;
 #[path = "contract/model.rs"]

@@ -72,7 +72,7 @@ fn pair(id: &str) -> Batch {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the child of the test below"]
 async fn write_until_killed() {
-    let directory = directory_of_child();
+    let Some(directory) = directory_of_child() else { return };
     let store = open(&directory).await.unwrap();
     let journal = Journal::open(&directory);
     let start = Env::system().now().0;

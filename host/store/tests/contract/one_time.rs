@@ -223,6 +223,14 @@ async fn a_conflict_in_the_batch_leaves_the_code_usable(bench: Bench) {
     assert!(matches!(bench.store.consume(code("h")).await.unwrap(), Consumption::Consumed(_)));
 }
 
+async fn a_refusal_that_conflicts_fails_the_whole_commit_and_burns_nothing(bench: Bench) {
+    issue(&bench.store, Purpose::Code, "h").await;
+    let refusal = Batch::new().require::<Pet>("a", Expect::Version(1));
+    let batch = Batch::new().consume(code("h").client("thief")).if_refused(refusal);
+    assert!(is_conflict(&bench.store.commit(batch).await));
+    assert!(matches!(bench.store.consume(code("h")).await.unwrap(), Consumption::Consumed(_)));
+}
+
 async fn a_refusal_that_would_itself_consume_is_invalid(bench: Bench) {
     let batch = Batch::new().consume(code("h")).if_refused(Batch::new().consume(code("h")));
     assert!(matches!(bench.store.commit(batch).await, Err(StoreError::Invalid(_))));
@@ -244,5 +252,6 @@ on_every_backend! {
     if_one_of_several_is_refused_none_is_used_up
     the_same_value_twice_in_a_batch_is_a_replay
     a_conflict_in_the_batch_leaves_the_code_usable
+    a_refusal_that_conflicts_fails_the_whole_commit_and_burns_nothing
     a_refusal_that_would_itself_consume_is_invalid
 }

@@ -107,6 +107,27 @@ async fn a_cursor_does_not_lead_out_of_the_range(bench: Bench) {
     assert_eq!(keys(&page), ["0018", "0019"]);
 }
 
+async fn what_is_found_has_the_value_even_while_it_changes(bench: Bench) {
+    bench.put(&Pet::new("a", "here")).await;
+    let store = bench.store.clone();
+    let reader = tokio::spawn(async move {
+        for n in 0..2000 {
+            let name = if n % 2 == 0 { "here" } else { "there" };
+            for found in store.find::<Pet>("name", name).await.unwrap() {
+                assert_eq!(found.record.name, name);
+            }
+            if n % 64 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    while !reader.is_finished() {
+        bench.put(&Pet::new("a", "there")).await;
+        bench.put(&Pet::new("a", "here")).await;
+    }
+    reader.await.unwrap();
+}
+
 async fn impossible_pages_are_invalid(bench: Bench) {
     for limit in [0, 1001] {
         let result = bench.store.scan::<Pet>(Scan { limit, ..Scan::default() }).await;
@@ -125,5 +146,6 @@ on_every_backend! {
     a_page_stays_stable_when_its_last_record_is_deleted
     expired_records_do_not_thin_out_pages
     a_cursor_does_not_lead_out_of_the_range
+    what_is_found_has_the_value_even_while_it_changes
     impossible_pages_are_invalid
 }

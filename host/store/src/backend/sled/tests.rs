@@ -154,3 +154,18 @@ async fn waiting_commits_share_a_flush_and_a_refused_one_does_not_spoil_the_othe
     let syncs = faults.syncs.load(Ordering::SeqCst) - before;
     assert!(syncs < 20, "200 commits took {syncs} syncs");
 }
+
+#[tokio::test]
+async fn the_pieces_of_a_replaced_or_deleted_value_go_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let sled = Arc::new(Sled::open(directory.path().join("data"), Env::system()).await.unwrap());
+    let store = Store::over(Arc::clone(&sled) as _, Env::system());
+    let pieces = || sled.reading(|db| Ok(db.scan_prefix(b"c").count())).unwrap();
+    for size in [20_000, 9_000, 50_000] {
+        let big = Setting { section: "big".to_owned(), value: "x".repeat(size).into() };
+        store.commit(Batch::new().put(&big, Expect::Any)).await.unwrap();
+        assert_eq!(pieces(), size / super::chunk::PIECE + 1);
+    }
+    put(&store, "big", 1).await.unwrap();
+    assert_eq!(pieces(), 0);
+}

@@ -7,6 +7,8 @@
 //! | [`random`] | [`random::Rng`] |
 //! | [`id`] | typed ids: [`id::PersonId`], [`id::RunId`], … |
 //! | [`secret`] | [`secret::Secret`] and the opaque tokens people carry |
+//! | [`seal`] | sealed values and MACs under the envelope key |
+//! | [`jose`] | signing keys and JWTs |
 //! | [`blame`] | [`blame::Blame`]: peer, caller or us |
 //! | [`ports`] | traits to the outside: mail, SMS, token verification |
 //!
@@ -14,8 +16,10 @@
 
 pub mod blame;
 pub mod id;
+pub mod jose;
 pub mod ports;
 pub mod random;
+pub mod seal;
 pub mod secret;
 pub mod time;
 

@@ -17,6 +17,9 @@ const STRIDE: usize = 256;
 /// A record with its key.
 pub(crate) type Found = (String, Stored);
 
+/// A record, and its place behind the prefix of the walk that found it.
+type Placed = (Vec<u8>, Found);
+
 /// The record as it lies there, expired or not.
 pub(crate) fn stored(
     view: &(impl Read + ?Sized),
@@ -58,7 +61,7 @@ pub(crate) fn scan(
         return Err(StoreError::Invalid(format!("a page of {} records: ask for 1 to 1000", scan.limit)));
     }
     let mut walk = Walk::new(kind, scan.index, scan.range.as_ref(), scan.after.as_deref())?;
-    let mut page: Vec<(Vec<u8>, Found)> = Vec::new();
+    let mut page: Vec<Placed> = Vec::new();
     while page.len() <= scan.limit
         && let Some(stride) = walk.stride(backend, now)?
     {
@@ -111,12 +114,8 @@ impl<'a> Walk<'a> {
         Ok(Self { kind, index, prefix, from, to, done: false })
     }
 
-    /// The next records, each with its place behind the prefix; `None` at the end.
-    fn stride(
-        &mut self,
-        backend: &dyn Backend,
-        now: Timestamp,
-    ) -> Result<Option<Vec<(Vec<u8>, Found)>>, StoreError> {
+    /// The next records; `None` at the end.
+    fn stride(&mut self, backend: &dyn Backend, now: Timestamp) -> Result<Option<Vec<Placed>>, StoreError> {
         if self.done {
             return Ok(None);
         }

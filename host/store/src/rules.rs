@@ -93,11 +93,13 @@ fn check_built(batch: &Batch) -> Result<(), StoreError> {
 }
 
 fn consumes(batch: &Batch) -> Vec<&Consume> {
-    let consume = |operation| match operation {
-        &Operation::Consume(ref consume) => Some(consume),
-        _ => None,
-    };
-    batch.operations.iter().filter_map(consume).collect()
+    let operations = batch.operations.iter();
+    operations
+        .filter_map(|operation| match operation {
+            Operation::Consume(consume) => Some(consume),
+            _ => None,
+        })
+        .collect()
 }
 
 fn apply(view: &mut Overlay<'_>, batch: &Batch, now: Timestamp) -> Result<(), StoreError> {

@@ -3,23 +3,33 @@
 //! To add a rule: an async function `rule(bench: Bench)` and its name in the list at the foot of its file.
 //! To add a backend: one more line in `on_every_backend`.
 
+#[cfg(test)]
 #[path = "contract/audit.rs"]
 mod audit;
+#[cfg(test)]
 #[path = "contract/bench.rs"]
 mod bench;
+#[cfg(test)]
 #[path = "contract/expiry.rs"]
 mod expiry;
+#[cfg(test)]
 #[path = "contract/figures.rs"]
 mod figures;
+#[cfg(test)]
 #[path = "contract/kill.rs"]
 mod kill;
+#[cfg(test)]
 #[path = "contract/model.rs"]
 mod model;
+#[cfg(test)]
 #[path = "contract/one_time.rs"]
 mod one_time;
+#[cfg(test)]
 #[path = "contract/opening.rs"]
 mod opening;
+#[cfg(test)]
 #[path = "contract/records.rs"]
 mod records;
+#[cfg(test)]
 #[path = "contract/scans.rs"]
 mod scans;

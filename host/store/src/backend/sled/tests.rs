@@ -12,7 +12,7 @@ use super::directory::Disk;
 use super::{Backend, Sled};
 use crate::backend::Request;
 use crate::setting::Setting;
-use crate::{Batch, Expect, Store, StoreError};
+use crate::{Batch, Consume, Consumption, Expect, Purpose, Store, StoreError};
 
 /// What the false disk does next.
 #[derive(Default)]
@@ -45,7 +45,11 @@ impl Disk for FalseDisk {
 }
 
 async fn store(directory: &TempDir) -> (Store, Arc<Faults>) {
-    let faults = Arc::new(Faults::default());
+    store_on(directory, Faults::default()).await
+}
+
+async fn store_on(directory: &TempDir, faults: Faults) -> (Store, Arc<Faults>) {
+    let faults = Arc::new(faults);
     let disk = FalseDisk(Arc::clone(&faults));
     let sled = Sled::open_now(directory.path().join("data"), Env::system(), |_| Box::new(disk)).unwrap();
     sled.submit(Request::Start { node: "node".to_owned() }).await.unwrap();
@@ -83,9 +87,22 @@ async fn a_full_disk_refuses_writes_while_reads_go_on_and_mends_itself() {
     assert!(refused.contains("disk is full"), "{refused}");
     assert!(reason(store.ping().await).contains("disk is full"));
     assert_eq!(read(&store, "a").await, Some(1));
+    let outcome = store.consume(Consume::new(Purpose::Code, "unknown")).await.unwrap();
+    assert_eq!(outcome, Consumption::Absent, "what writes nothing needs no room");
     faults.full.store(false, Ordering::SeqCst);
     put(&store, "a", 3).await.unwrap();
     assert_eq!(read(&store, "a").await, Some(3));
+}
+
+#[tokio::test]
+async fn a_store_with_data_opens_on_a_full_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, _) = store(&directory).await;
+    put(&first, "a", 1).await.unwrap();
+    first.close().await.unwrap();
+    let (second, _) = store_on(&directory, Faults { full: AtomicBool::new(true), ..Faults::default() }).await;
+    assert_eq!(read(&second, "a").await, Some(1));
+    assert!(reason(put(&second, "a", 2).await).contains("disk is full"));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`record`], [`batch`], [`one_time`], [`audit`], [`setting`], [`error`] | the contract's types |
+//! | `fault` | breaks a store on purpose, for tests (feature `faults`) |
 //! | `store` | the typed face: checks, decodes, upgrades |
 //! | `read` | lookups, the same on every backend |
 //! | `rules` | what a commit means, the same on every backend: pure functions over an `overlay` |
@@ -29,6 +30,8 @@ pub mod audit;
 mod backend;
 pub mod batch;
 pub mod error;
+#[cfg(any(test, feature = "faults"))]
+pub mod fault;
 mod keys;
 pub mod one_time;
 mod overlay;

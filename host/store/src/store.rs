@@ -76,6 +76,12 @@ impl Store {
         Ok(Self { env, backend })
     }
 
+    /// The same store, its backend wrapped.
+    #[cfg(any(test, feature = "faults"))]
+    pub(crate) fn wrapped(&self, wrap: impl FnOnce(Arc<dyn Backend>) -> Arc<dyn Backend>) -> Self {
+        Self { env: self.env.clone(), backend: wrap(Arc::clone(&self.backend)) }
+    }
+
     /// A store over a backend that has been started.
     #[cfg(test)]
     pub(crate) fn over(backend: Arc<dyn Backend>, env: Env) -> Self {

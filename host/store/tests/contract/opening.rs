@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use agamid_core::Env;
@@ -120,6 +121,35 @@ async fn a_dropped_store_can_be_opened_again_at_once_with_all_that_was_acknowled
         assert_eq!(found, round);
         store.commit(Batch::new().put(&Pet::new("a", "a"), Expect::Any)).await.unwrap();
     }
+}
+
+/// Between fork and exec a child holds every descriptor of its parent, locks included.
+#[tokio::test]
+async fn a_closed_store_can_be_opened_again_while_other_threads_start_processes() {
+    let directory = tempfile::tempdir().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let starters = (0..4).map(|_| {
+        let stop = Arc::clone(&stop);
+        std::thread::spawn(move || {
+            while !stop.load(Ordering::SeqCst) {
+                Command::new("true").current_dir("/").status().unwrap();
+            }
+        })
+    });
+    let starters: Vec<_> = starters.collect();
+    for _ in 0..60 {
+        let opened = Store::open(&sled_url(&directory), Env::system()).await;
+        let closed = match &opened {
+            Ok(store) => store.close().await,
+            Err(error) => Err(error.clone()),
+        };
+        if closed.is_err() {
+            stop.store(true, Ordering::SeqCst);
+        }
+        closed.unwrap();
+    }
+    stop.store(true, Ordering::SeqCst);
+    starters.into_iter().for_each(|starter| starter.join().unwrap());
 }
 
 #[tokio::test]

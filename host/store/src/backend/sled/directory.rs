@@ -40,7 +40,7 @@ impl Disk for DataFile {
 /// The directory, held by an exclusive lock for as long as this lives.
 pub(super) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Directory {
@@ -56,7 +56,7 @@ impl Directory {
         }
         let named = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
         named.map_err(|e| failed(&at, "cannot be written", &e))?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
     }
 
     pub(super) fn open_database(&self) -> Result<sled::Db, StoreError> {
@@ -85,6 +85,16 @@ impl Directory {
         let file = OpenOptions::new().read(true).write(true).open(&at);
         let file = file.map_err(|e| failed(&at, "cannot be opened", &e))?;
         Ok(DataFile { directory: self.path.clone(), file })
+    }
+}
+
+impl Drop for Directory {
+    /// Closing the file alone would leave it locked while some other thread starts a process: between fork and exec
+    /// that process holds the same lock.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(name: "store.unlock.failed", %error, "the data directory may stay locked a moment longer");
+        }
     }
 }
 

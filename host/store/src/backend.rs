@@ -4,6 +4,8 @@
 pub(crate) mod memory;
 pub(crate) mod sled;
 
+use std::fmt;
+
 use agamid_core::BoxFuture;
 use agamid_core::time::Timestamp;
 
@@ -60,7 +62,7 @@ pub(crate) fn closed() -> StoreError {
 }
 
 /// A record as rules see it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Document {
     pub(crate) kind: &'static str,
     pub(crate) key: String,
@@ -82,5 +84,12 @@ impl Document {
             expires_at: record.expires_at(),
             body,
         })
+    }
+}
+
+impl fmt::Debug for Document {
+    /// Without the body and the indexed values: a batch may end up in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({} bytes)", self.kind, self.key, self.body.len())
     }
 }

@@ -1,5 +1,7 @@
 //! Everything that is used once: one record type, one way to use it up.
 
+use std::fmt;
+
 use agamid_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +41,7 @@ impl Purpose {
 }
 
 /// A one-time record. `hash` is the SHA-256 of the value people carry, in hex; the value itself is never stored.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct OneTime {
     /// What it is for.
     pub purpose: Purpose,
@@ -63,8 +65,22 @@ pub struct OneTime {
     pub expires_at: Timestamp,
 }
 
-/// A request to use up a one-time record. Each expectation that is set must equal the record's binding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl fmt::Debug for OneTime {
+    /// Without the payload, which is its owner's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OneTime")
+            .field("purpose", &self.purpose)
+            .field("hash", &self.hash)
+            .field("client", &self.client)
+            .field("family", &self.family)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request to use up a one-time record. Each expectation that is set must equal the record's binding; what is not
+/// set is not compared, so a caller sets every binding that its protocol knows.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Consume {
     /// What it is for.
     pub purpose: Purpose,
@@ -83,6 +99,17 @@ pub struct Consume {
     /// What to leave in the tombstone if this call uses the record up: a rotated refresh token leaves its sealed
     /// successor and the grace deadline. Never a bare secret.
     pub leave: Option<serde_json::Value>,
+}
+
+impl fmt::Debug for Consume {
+    /// Without what it leaves.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consume")
+            .field("purpose", &self.purpose)
+            .field("hash", &self.hash)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Consume {
@@ -157,7 +184,7 @@ pub enum Consumption {
 }
 
 /// What stays of a used one-time record until its expiry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tombstone {
     /// The token family of the record.
     pub family: Option<String>,
@@ -166,4 +193,14 @@ pub struct Tombstone {
     /// What its user left ([`Consume::leave`]); nothing after a mismatch.
     #[serde(default)]
     pub left: Option<serde_json::Value>,
+}
+
+impl fmt::Debug for Tombstone {
+    /// Without what was left.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tombstone")
+            .field("family", &self.family)
+            .field("used_at", &self.used_at)
+            .finish_non_exhaustive()
+    }
 }

@@ -11,7 +11,7 @@ use crate::keys;
 use crate::store::Scan;
 use crate::stored::Stored;
 
-/// How many pairs are fetched in one go.
+/// How many pairs are fetched in one go, at most.
 const STRIDE: usize = 256;
 
 /// A record with its key.
@@ -61,6 +61,8 @@ pub(crate) fn scan(
         return Err(StoreError::Invalid(format!("a page of {} records: ask for 1 to 1000", scan.limit)));
     }
     let mut walk = Walk::new(kind, scan.index, scan.range.as_ref(), scan.after.as_deref())?;
+    // One more shows whether there is a next page.
+    walk.length = STRIDE.min(scan.limit + 1);
     let mut page: Vec<Placed> = Vec::new();
     while page.len() <= scan.limit
         && let Some(stride) = walk.stride(backend, now)?
@@ -81,6 +83,8 @@ struct Walk<'a> {
     prefix: Vec<u8>,
     from: Vec<u8>,
     to: Vec<u8>,
+    /// How many pairs a stride takes.
+    length: usize,
     done: bool,
 }
 
@@ -111,7 +115,7 @@ impl<'a> Walk<'a> {
             resume.push(0);
             from = from.max(resume);
         }
-        Ok(Self { kind, index, prefix, from, to, done: false })
+        Ok(Self { kind, index, prefix, from, to, length: STRIDE, done: false })
     }
 
     /// The next records; `None` at the end.
@@ -119,8 +123,8 @@ impl<'a> Walk<'a> {
         if self.done {
             return Ok(None);
         }
-        let pairs = backend.range(&self.from, &self.to, STRIDE)?;
-        self.done = pairs.len() < STRIDE;
+        let pairs = backend.range(&self.from, &self.to, self.length)?;
+        self.done = pairs.len() < self.length;
         if let Some((last, _)) = pairs.last() {
             self.from = last.clone();
             self.from.push(0);

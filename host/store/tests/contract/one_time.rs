@@ -1,6 +1,7 @@
 //! One-time records: once and never again (security items 8, 9, 11, 13).
 
 use agamid_core::time::Timestamp;
+use agamid_store::setting::Setting;
 use agamid_store::{
     AuditEvent, Batch, Consume, Consumption, Expect, OneTime, Purpose, Store, StoreError, Tombstone,
 };
@@ -231,6 +232,22 @@ async fn a_refusal_that_conflicts_fails_the_whole_commit_and_burns_nothing(bench
     assert!(matches!(bench.store.consume(code("h")).await.unwrap(), Consumption::Consumed(_)));
 }
 
+async fn what_is_shown_of_a_batch_and_its_outcome_holds_no_content(bench: Bench) {
+    let mut secret = one_time(Purpose::RefreshToken, "h");
+    secret.payload = "SECRET".into();
+    let setting = Setting { section: "mail".to_owned(), value: "SECRET".into() };
+    let batch = Batch::new().issue(secret).put(&setting, Expect::Any);
+    let mut shown = format!("{batch:?}");
+    bench.store.commit(batch).await.unwrap();
+    for _ in 0..2 {
+        let consume = refresh("h").leave("SECRET".into());
+        shown += &format!("{consume:?}");
+        shown += &format!("{:?}", bench.store.consume(consume).await.unwrap());
+    }
+    assert!(shown.contains("Replayed") && !shown.contains("SECRET"), "{shown}");
+    assert!(!shown.contains("83, 69, 67"), "bytes are content too: {shown}");
+}
+
 async fn a_refusal_that_would_itself_consume_is_invalid(bench: Bench) {
     let batch = Batch::new().consume(code("h")).if_refused(Batch::new().consume(code("h")));
     assert!(matches!(bench.store.commit(batch).await, Err(StoreError::Invalid(_))));
@@ -253,5 +270,6 @@ on_every_backend! {
     the_same_value_twice_in_a_batch_is_a_replay
     a_conflict_in_the_batch_leaves_the_code_usable
     a_refusal_that_conflicts_fails_the_whole_commit_and_burns_nothing
+    what_is_shown_of_a_batch_and_its_outcome_holds_no_content
     a_refusal_that_would_itself_consume_is_invalid
 }

@@ -1,0 +1,30 @@
+//! From logical lines to the syntax tree. Recovers: one run reports every mistake it finds.
+//!
+//! `line.rs` reads one line with pest, `block.rs` builds blocks from indents, `explain.rs` says what is wrong with a
+//! line that is no statement.
+
+mod block;
+mod explain;
+mod header;
+mod line;
+mod literal;
+
+use pest_derive::Parser;
+
+use crate::ast::Flow;
+use crate::diagnostic::{Diagnostic, Sink};
+
+#[derive(Parser)]
+#[grammar = "agama.pest"]
+struct Grammar;
+
+/// Parses a source text. The tree is there when no error was found.
+pub fn parse(source: &str, file: &str) -> (Option<Flow>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let mut sink = Sink::new(source, file, &mut found);
+    let lines = crate::layout::lines(source, &mut sink);
+    let flow = block::flow(&lines, &mut sink);
+    found.sort_by_key(|finding| (finding.span.start, finding.span.end));
+    let clean = !crate::diagnostic::has_errors(&found);
+    (flow.filter(|_| clean), found)
+}

@@ -1,0 +1,267 @@
+//! Blocks, from indents.
+
+use super::explain::explain;
+use super::header::header;
+use super::line::{LineNode, Reader};
+use crate::ast::{Flow, LoopBody, MatchArm, Quit, Stmt, StmtKind, TemplateOverride};
+use crate::diagnostic::{Code, Sink};
+use crate::layout::{Line, MAX_NESTING};
+
+/// Reads a whole flow.
+pub(super) fn flow(lines: &[Line], sink: &mut Sink<'_>) -> Option<Flow> {
+    let (mut flow, used) = header(lines, sink);
+    if used == 0 {
+        return None;
+    }
+    let mut blocks = Blocks { lines, at: used, open: vec![0], sink };
+    flow.body = blocks.statements(0);
+    if flow.body.is_empty() && !lines.is_empty() && lines.len() <= used {
+        let hint = "write at least a Finish, starting in column 1";
+        sink.error(Code::NoStatements, flow.name.span, "the flow has no statements", hint);
+    }
+    Some(flow)
+}
+
+struct Blocks<'a, 's> {
+    lines: &'a [Line],
+    at: usize,
+    /// Indents of the open blocks.
+    open: Vec<usize>,
+    sink: &'a mut Sink<'s>,
+}
+
+impl<'a> Blocks<'a, '_> {
+    fn peek(&self) -> Option<&'a Line> {
+        self.lines.get(self.at)
+    }
+
+    /// The statements of a block whose lines start after `indent` characters.
+    fn statements(&mut self, indent: usize) -> Vec<Stmt> {
+        let mut found = Vec::new();
+        while let Some(line) = self.in_block(indent) {
+            let (statement, quit) = self.statement(line);
+            found.extend(statement);
+            if let Some(quit) = quit {
+                self.misplaced(line, "Quit may stand only directly in the body of a loop", "leave a loop with Quit When, directly in it");
+                found.extend(quit.after);
+            }
+        }
+        found
+    }
+
+    /// The next line, if it belongs to the block. Lines that belong to no block are reported and skipped.
+    fn in_block(&mut self, indent: usize) -> Option<&'a Line> {
+        loop {
+            let line = self.peek()?;
+            if line.indent == indent {
+                return Some(line);
+            }
+            if line.indent < indent && self.open.contains(&line.indent) {
+                return None;
+            }
+            if line.indent < indent && self.open.iter().any(|open| *open < line.indent) {
+                // Closes this block, and is wrong in the one around it too: report it there.
+                let innermost = self.open.iter().rev().find(|open| **open < line.indent).copied();
+                if innermost != self.open.get(self.open.len().saturating_sub(2)).copied() {
+                    return None;
+                }
+            }
+            self.wrong_column(line);
+            self.skip_deeper(line.indent);
+        }
+    }
+
+    fn wrong_column(&mut self, line: &Line) {
+        let columns: Vec<String> = self.open.iter().map(|indent| (indent + 1).to_string()).collect();
+        let open = match columns.as_slice() {
+            [one] => format!("the open block is at {one}"),
+            [rest @ .., last] => format!("open blocks are at {} and {last}", rest.join(", ")),
+            [] => String::new(),
+        };
+        let message = format!("this line starts in column {}; {open}", line.indent + 1);
+        let hint = "all statements of a block start in the same column; only When, Otherwise, Match, Repeat and Iterate over open a block";
+        self.sink.error(Code::Indentation, line.whole(), message, hint);
+    }
+
+    /// Skips this line and all that are indented at least as deep, so that one mistake gives one message.
+    fn skip_deeper(&mut self, indent: usize) {
+        while self.peek().is_some_and(|line| line.indent >= indent && !self.open.contains(&line.indent)) {
+            self.at += 1;
+        }
+    }
+
+    /// Opens the block below a line, if there is one, and reads it.
+    fn block<T: Default>(&mut self, above: &Line, read: fn(&mut Self, usize) -> T) -> T {
+        let Some(first) = self.peek().filter(|line| line.indent > above.indent) else {
+            self.sink.error(
+                Code::EmptyBlock,
+                above.whole(),
+                "nothing is indented below this line",
+                "indent at least one statement below it",
+            );
+            return T::default();
+        };
+        if self.open.len() > MAX_NESTING {
+            let message = format!("blocks nest more than {MAX_NESTING} deep");
+            self.sink.error(Code::TooLarge, first.whole(), message, "move inner blocks into a subflow");
+            while self.peek().is_some_and(|line| line.indent > above.indent) {
+                self.at += 1;
+            }
+            return T::default();
+        }
+        self.open.push(first.indent);
+        let found = read(self, first.indent);
+        self.open.pop();
+        found
+    }
+
+    fn misplaced(&mut self, line: &Line, message: &str, hint: &str) {
+        self.sink.error(Code::Misplaced, line.whole(), message, hint);
+    }
+
+    /// One statement with all that is below it. A `Quit` comes back apart: only loops take it.
+    fn statement(&mut self, line: &'a Line) -> (Option<Stmt>, Option<Quit>) {
+        self.at += 1;
+        let mut reader = Reader::new(line);
+        let read = reader.statement();
+        for mistake in reader.mistakes {
+            self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
+        }
+        let node = match read {
+            Ok(node) => node,
+            Err(at) => {
+                explain(line, at, self.sink);
+                self.recover(line);
+                return (None, None);
+            }
+        };
+        let kind = match node {
+            LineNode::Quit { condition } => {
+                return (None, Some(Quit { condition, span: line.whole(), after: Vec::new() }));
+            }
+            LineNode::Otherwise => {
+                self.misplaced(
+                    line,
+                    "this Otherwise belongs to no When or Match",
+                    "Otherwise follows the block of a When or Match, in the same column, and once",
+                );
+                self.recover(line);
+                return (None, None);
+            }
+            LineNode::Assign { target, value } => StmtKind::Assign { target, value },
+            LineNode::Log { args } => StmtKind::Log { args },
+            LineNode::Finish { value } => StmtKind::Finish { value },
+            LineNode::Rfac { target, url } => StmtKind::Rfac { target, url },
+            LineNode::Rrf { target, template, model, callback } => StmtKind::Rrf { target, template, model, callback },
+            LineNode::Call { target, error, callee, args } => StmtKind::Call { target, error, callee, args },
+            LineNode::Trigger { target, error, flow, args } => {
+                StmtKind::Trigger { target, error, flow, args, overrides: self.overrides(line) }
+            }
+            LineNode::When { condition } => {
+                let then = self.block(line, Self::statements);
+                StmtKind::When { condition, then, otherwise: self.otherwise(line) }
+            }
+            LineNode::Match { subject } => {
+                let arms = self.block(line, Self::arms);
+                StmtKind::Match { subject, arms, otherwise: self.otherwise(line) }
+            }
+            LineNode::Repeat { target, count } => {
+                StmtKind::Repeat { target, count, body: self.block(line, Self::loop_body).unwrap_or_else(empty_body) }
+            }
+            LineNode::Iterate { target, over, item } => {
+                let body = self.block(line, Self::loop_body).unwrap_or_else(empty_body);
+                StmtKind::Iterate { target, over, item, body }
+            }
+        };
+        (Some(Stmt { kind, span: line.whole() }), None)
+    }
+
+    /// After a line that could not be read: what is indented below it is read for its own mistakes, and dropped.
+    fn recover(&mut self, line: &Line) {
+        if self.peek().is_some_and(|next| next.indent > line.indent) && self.open.len() <= MAX_NESTING {
+            self.block(line, Self::statements);
+        }
+    }
+
+    fn otherwise(&mut self, line: &Line) -> Vec<Stmt> {
+        let Some(next) = self.peek().filter(|next| next.indent == line.indent && next.text == "Otherwise") else {
+            return Vec::new();
+        };
+        self.at += 1;
+        self.block(next, Self::statements)
+    }
+
+    fn arms(&mut self, indent: usize) -> Vec<MatchArm> {
+        let mut found = Vec::new();
+        while let Some(line) = self.in_block(indent) {
+            self.at += 1;
+            let mut reader = Reader::new(line);
+            let label = reader.label();
+            for mistake in reader.mistakes {
+                self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
+            }
+            if label.is_err() {
+                let hint = "below Match stand labels (a literal or a variable), and indented below each its statements";
+                self.sink.error(Code::Syntax, line.whole(), "this is no label of a Match", hint);
+            }
+            let body = self.block(line, Self::statements);
+            if let Ok(label) = label {
+                found.push(MatchArm { label, body });
+            }
+        }
+        found
+    }
+
+    fn loop_body(&mut self, indent: usize) -> Option<LoopBody> {
+        let mut body = empty_body();
+        while let Some(line) = self.in_block(indent) {
+            let (statement, quit) = self.statement(line);
+            match (&mut body.quit, quit) {
+                (Some(_), Some(_)) => {
+                    self.misplaced(line, "a loop has at most one Quit", "put the conditions into one Quit When, with or");
+                }
+                (None, Some(quit)) => {
+                    if body.before.is_empty() {
+                        self.misplaced(line, "Quit can't be the first statement of a loop", "a statement stands before it");
+                    }
+                    body.quit = Some(quit);
+                }
+                (Some(quit), None) => quit.after.extend(statement),
+                (None, None) => body.before.extend(statement),
+            }
+        }
+        Some(body)
+    }
+
+    fn overrides(&mut self, line: &Line) -> Vec<TemplateOverride> {
+        match self.peek() {
+            Some(next) if next.indent > line.indent => self.block(line, Self::override_block),
+            _ => Vec::new(),
+        }
+    }
+
+    fn override_block(&mut self, indent: usize) -> Vec<TemplateOverride> {
+        let mut found = Vec::new();
+        let mut head = true;
+        while let Some(line) = self.in_block(indent) {
+            self.at += 1;
+            let mut reader = Reader::new(line);
+            match reader.overrides(head) {
+                Ok(pairs) => found.extend(pairs),
+                Err(_) => {
+                    let hint = "below Trigger stands: Override templates \"path\" \"replacement\", more pairs one a line in the same column";
+                    self.sink.error(Code::Syntax, line.whole(), "these are no template overrides", hint);
+                }
+            }
+            for mistake in reader.mistakes {
+                self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
+            }
+            head = false;
+        }
+        found
+    }
+}
+
+fn empty_body() -> LoopBody {
+    LoopBody { before: Vec::new(), quit: None }
+}

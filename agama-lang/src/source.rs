@@ -1,0 +1,53 @@
+//! Places in a source text.
+
+/// Finds line and column of a byte offset.
+#[derive(Debug, Clone)]
+pub struct LineIndex<'a> {
+    source: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> LineIndex<'a> {
+    /// Indexes a source text.
+    pub fn new(source: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { source, starts }
+    }
+
+    /// 1-based line and column (in characters) of an offset; offsets past the end count as the end.
+    pub fn line_column(&self, offset: u32) -> (u32, u32) {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(self.source.len());
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let column = self.source.get(start..offset).map_or(0, |text| text.chars().count());
+        (to_u32(line), to_u32(column).saturating_add(1))
+    }
+
+    /// The text of a 1-based line, without its end.
+    pub fn line(&self, line: u32) -> &'a str {
+        let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+        let start = self.starts.get(index).copied().unwrap_or(self.source.len());
+        let end = self.starts.get(index + 1).copied().unwrap_or(self.source.len());
+        self.source.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r'])
+    }
+}
+
+/// Saturating conversion: sources are at most 1 MiB.
+pub(crate) fn to_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LineIndex;
+
+    #[test]
+    fn columns_count_characters() {
+        let index = LineIndex::new("ab\r\nçé = 1\n");
+        assert_eq!(index.line_column(0), (1, 1));
+        assert_eq!(index.line_column(4), (2, 1));
+        assert_eq!(index.line_column(8), (2, 3));
+        assert_eq!(index.line_column(99), (3, 1));
+        assert_eq!(index.line(2), "çé = 1");
+    }
+}

@@ -1,0 +1,27 @@
+//! Inputs and the configuration variable have names of their own; the flow has the name of its file.
+
+use crate::ast::Flow;
+use crate::diagnostic::{Code, Sink};
+
+pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
+    for (at, input) in flow.inputs.iter().enumerate() {
+        if flow.inputs.iter().take(at).any(|other| other.node == input.node) {
+            let message = format!("the input {} is named twice", input.node);
+            sink.error(Code::DuplicateInput, input.span, message, "give each input a name of its own");
+        }
+    }
+    if let Some(configs) = &flow.configs
+        && flow.inputs.iter().any(|input| input.node == configs.node)
+    {
+        let message = format!("{} is both the configuration and an input", configs.node);
+        sink.error(Code::DuplicateInput, configs.span, message, "rename one of them");
+    }
+}
+
+/// The name in the header must be that of the file, since other flows find it by the file's name.
+pub fn name_matches(flow: &Flow, expected: &str, sink: &mut Sink<'_>) {
+    if flow.name.node != expected {
+        let message = format!("the header says {}, the file is {expected}.flow", flow.name.node);
+        sink.error(Code::NameMismatch, flow.name.span, message, "rename the file, or the flow in its header");
+    }
+}

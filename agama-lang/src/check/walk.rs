@@ -1,0 +1,157 @@
+//! Visiting every statement of a flow, and the variables that a statement reads and writes.
+
+use crate::ast::{
+    Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, Simple, Stmt, StmtKind, VarExpr,
+};
+
+/// Visits every statement, outer before inner.
+pub(super) fn statements<'a>(flow: &'a Flow, visit: &mut dyn FnMut(&'a Stmt)) {
+    block(&flow.body, visit);
+}
+
+fn block<'a>(statements: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
+    for statement in statements {
+        visit(statement);
+        match &statement.kind {
+            StmtKind::When { then, otherwise, .. } => {
+                block(then, visit);
+                block(otherwise, visit);
+            }
+            StmtKind::Match { arms, otherwise, .. } => {
+                for arm in arms {
+                    block(&arm.body, visit);
+                }
+                block(otherwise, visit);
+            }
+            StmtKind::Repeat { body, .. } | StmtKind::Iterate { body, .. } => {
+                block(&body.before, visit);
+                if let Some(quit) = &body.quit {
+                    block(&quit.after, visit);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The variables of one statement, without those of the statements inside it.
+#[derive(Default)]
+pub(super) struct Variables<'a> {
+    /// Names that the statement assigns as a whole.
+    pub(super) assigned: Vec<&'a Ident>,
+    /// Names that it reads, or assigns a part of.
+    pub(super) read: Vec<&'a Ident>,
+}
+
+/// Collects the variables of a statement.
+pub(super) fn variables(statement: &Stmt) -> Variables<'_> {
+    let mut found = Variables::default();
+    match &statement.kind {
+        StmtKind::Assign { target, value } => {
+            found.target(Some(target));
+            found.expr(value);
+        }
+        StmtKind::Log { args } => found.simples(args),
+        StmtKind::Finish { value } => found.simple(value),
+        StmtKind::Rfac { target, url } => {
+            found.target(target.as_ref());
+            found.simple(url);
+        }
+        StmtKind::Rrf { target, model, .. } => {
+            found.target(target.as_ref());
+            if let Some(model) = model {
+                found.var(model);
+            }
+        }
+        StmtKind::Trigger { target, error, flow, args, .. } => {
+            found.target(target.as_ref());
+            found.assigned.extend(error);
+            if let FlowRef::Variable(var) = flow {
+                found.var(var);
+            }
+            found.simples(args);
+        }
+        StmtKind::Call { target, error, callee, args } => {
+            found.target(target.as_ref());
+            found.assigned.extend(error);
+            if let Callee::Method { object, .. } = callee {
+                found.var(object);
+            }
+            found.simples(args);
+        }
+        StmtKind::When { condition, .. } => found.condition(condition),
+        StmtKind::Match { subject, arms, .. } => {
+            found.simple(subject);
+            for arm in arms {
+                found.simple(&arm.label);
+            }
+        }
+        StmtKind::Repeat { target, count, body } => {
+            found.target(target.as_ref());
+            found.simple(count);
+            found.quit(body);
+        }
+        StmtKind::Iterate { target, over, item, body } => {
+            found.target(target.as_ref());
+            found.var(over);
+            found.assigned.push(item);
+            found.quit(body);
+        }
+    }
+    found
+}
+
+impl<'a> Variables<'a> {
+    fn target(&mut self, target: Option<&'a VarExpr>) {
+        match target {
+            Some(var) if var.accessors.is_empty() => self.assigned.push(&var.base),
+            Some(var) => self.var(var),
+            None => {}
+        }
+    }
+
+    fn var(&mut self, var: &'a VarExpr) {
+        self.read.push(&var.base);
+        for accessor in &var.accessors {
+            if let Accessor::DynamicProperty(name) | Accessor::DynamicIndex(name) = accessor {
+                self.read.push(name);
+            }
+        }
+    }
+
+    fn simple(&mut self, simple: &'a Simple) {
+        if let Simple::Var(var) | Simple::Negated(var) = simple {
+            self.var(var);
+        }
+    }
+
+    fn simples(&mut self, simples: &'a [Simple]) {
+        for simple in simples {
+            self.simple(simple);
+        }
+    }
+
+    fn expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Simple(simple) => self.simple(simple),
+            Expr::List(items, _) => items.iter().for_each(|item| self.expr(item)),
+            Expr::Map(entries, _) => entries.iter().for_each(|(_, value)| self.expr(value)),
+        }
+    }
+
+    fn condition(&mut self, condition: &'a Condition) {
+        match condition {
+            Condition::Compare { left, right, .. } => {
+                self.simple(left);
+                self.simple(right);
+            }
+            Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| self.condition(part)),
+        }
+    }
+
+    fn quit(&mut self, body: &'a LoopBody) {
+        if let Some(quit) = &body.quit {
+            self.condition(&quit.condition);
+        }
+    }
+}

@@ -9,14 +9,19 @@ mod header;
 mod line;
 mod literal;
 
-use pest_derive::Parser;
-
 use crate::ast::Flow;
 use crate::diagnostic::{Diagnostic, Sink};
 
-#[derive(Parser)]
-#[grammar = "agama.pest"]
-struct Grammar;
+pub(crate) use grammar::{Grammar, Rule};
+
+/// What pest makes of the grammar.
+mod grammar {
+    use pest_derive::Parser;
+
+    #[derive(Parser)]
+    #[grammar = "agama.pest"]
+    pub(crate) struct Grammar;
+}
 
 /// Parses a source text. The tree is there when no error was found.
 pub fn parse(source: &str, file: &str) -> (Option<Flow>, Vec<Diagnostic>) {

@@ -1,6 +1,31 @@
-//! Runs Agama programs for a browser: projects, revisions, runs, pages, hot reload, and the proof ledger.
+//! Runs Agama programs for a browser.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`project`], [`revision`], [`catalog`] | files, their compiled form, what is in service; deployment and hot reload |
+//! | [`engine`], `perform`, `run` | the life of a run: start, pause, resume, outcome |
+//! | [`routes`] | the pages of runs |
+//! | [`ports`], [`owner`] | what the engine asks of others, and who asks for runs |
+//! | [`proof`] | what a finished run is worth |
+//!
+//! To add a kind of owner: a variant of [`owner::OwnerKind`]. To add an effect: a variant of
+//! `agama_lang::effect::Effect`, and its arm in `perform.rs`.
 
+pub mod catalog;
+pub mod engine;
 pub mod owner;
+mod perform;
 pub mod ports;
+pub mod project;
+pub mod proof;
+mod records;
+pub mod revision;
+pub mod routes;
+mod run;
+pub mod settings;
+mod watch;
 
 pub use agama_lang;
+pub use engine::{Engine, EngineError, EngineParts, LaunchError};
+pub use owner::{Finished, Next, Owner, OwnerKind, Start};
+pub use settings::FlowSettings;

@@ -91,6 +91,7 @@ pub(crate) fn environment(
     environment.add_template("agamid/base.html", include_str!("../templates/agamid/base.html"))?;
     environment.add_template("agamid/forms.html", include_str!("../templates/agamid/forms.html"))?;
     environment.add_template("agamid/error.html", include_str!("../templates/agamid/error.html"))?;
+    environment.add_template("agamid/resend.html", include_str!("../templates/agamid/resend.html"))?;
     Ok(environment)
 }
 

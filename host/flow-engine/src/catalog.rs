@@ -1,0 +1,391 @@
+//! What is in service: an immutable release behind an `ArcSwap`. A change is built as a whole and swapped in one step;
+//! a broken one is refused while the old one serves.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use agama_lang::diagnostic::Diagnostic;
+use agama_lang::effect::Catalog as _;
+use agama_lang::ir::Program;
+use agama_lang::value::Map;
+use agamid_core::Env;
+use agamid_store::{AuditEvent, Batch, Expect, Scan, Store, StoreError};
+use agamid_web::Web;
+use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::ports::{Pins, RoutineSet, Routines};
+use crate::project::{ProjectError, ProjectFiles};
+use crate::records::{ProjectRecord, ReleaseRecord, RevisionRecord};
+use crate::revision::{OtherFlows, Revision};
+
+/// Releases that are kept in memory for runs that began with them.
+const KEPT_RELEASES: usize = 32;
+
+/// Revisions and plugins that belong together.
+pub struct Release {
+    pub(crate) id: String,
+    pub(crate) revisions: BTreeMap<String, Arc<Revision>>,
+    pub(crate) routines: Arc<dyn RoutineSet>,
+}
+
+impl Release {
+    fn new(revisions: BTreeMap<String, Arc<Revision>>, routines: Arc<dyn RoutineSet>) -> Self {
+        let mut text = String::new();
+        for (name, revision) in &revisions {
+            text.push_str(&format!("{name} {}\n", revision.hash));
+        }
+        for (name, digest) in routines.pins() {
+            text.push_str(&format!("plugin {name} {digest}\n"));
+        }
+        let id = agamid_core::secret::sha256_hex(text.as_bytes());
+        Self { id, revisions, routines }
+    }
+
+    /// The revision that has a flow.
+    pub(crate) fn revision_of(&self, flow: &str) -> Option<&Arc<Revision>> {
+        self.revisions.values().find(|revision| revision.programs.contains_key(flow))
+    }
+
+    fn record(&self) -> ReleaseRecord {
+        let revisions = self.revisions.iter().map(|(name, revision)| (name.clone(), revision.hash.clone()));
+        ReleaseRecord { id: self.id.clone(), revisions: revisions.collect(), pins: self.routines.pins() }
+    }
+
+    fn flows_besides(&self, project: &str) -> OtherFlows {
+        let others = self.revisions.iter().filter(|(name, _)| *name != project);
+        let programs = others.flat_map(|(_, revision)| revision.programs.iter());
+        programs.map(|(name, program)| (name.clone(), program.inputs().to_vec())).collect()
+    }
+}
+
+impl agama_lang::effect::Catalog for Release {
+    fn program(&self, flow: &str) -> Option<Arc<Program>> {
+        self.revision_of(flow)?.programs.get(flow).cloned()
+    }
+
+    fn config(&self, flow: &str) -> Map {
+        self.revision_of(flow).map(|revision| revision.project.config(flow)).unwrap_or_default()
+    }
+}
+
+/// Why a deployment did not happen. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The project has errors.
+    #[error("{project} has errors and was not deployed")]
+    Refused {
+        /// Its name.
+        project: String,
+        /// All findings.
+        findings: Vec<Diagnostic>,
+    },
+    /// The files are no project.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A project in service, for lists.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProjectStatus {
+    /// Its name.
+    pub name: String,
+    /// Its version, from `project.json`.
+    pub version: String,
+    /// SHA-256 of the files in service.
+    pub revision: String,
+    /// Its flows.
+    pub flows: Vec<String>,
+    /// Flows that callers may start, with the inputs that they may set.
+    pub launchable: BTreeMap<String, Vec<String>>,
+    /// Findings in service that are no errors.
+    pub warnings: Vec<Diagnostic>,
+    /// Findings of the last version that was refused, if it is newer than the one in service.
+    pub refused: Vec<Diagnostic>,
+}
+
+/// What changed last, for those who watch.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Change {
+    /// Which project; empty at the start.
+    pub project: String,
+    /// Whether the change is live.
+    pub clean: bool,
+    /// Why not.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// The deployed projects.
+pub struct Catalog {
+    env: Env,
+    store: Store,
+    web: Web,
+    routines: Arc<dyn Routines>,
+    live: ArcSwap<Release>,
+    recent: Mutex<HashMap<String, Arc<Release>>>,
+    refused: Mutex<BTreeMap<String, Vec<Diagnostic>>>,
+    changes: watch::Sender<Change>,
+    /// One deployment at a time.
+    deploying: tokio::sync::Mutex<()>,
+}
+
+impl Catalog {
+    /// Loads what is deployed.
+    pub(crate) async fn open(
+        env: Env,
+        store: Store,
+        web: Web,
+        routines: Arc<dyn Routines>,
+    ) -> Result<Self, DeployError> {
+        let mut wanted = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let page = store.scan::<ProjectRecord>(Scan { after, limit: 500, ..Scan::default() }).await?;
+            wanted.extend(page.records.into_iter().map(|found| (found.record.name, found.record.revision)));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let mut revisions = BTreeMap::new();
+        for (name, hash) in wanted {
+            revisions.insert(name, Arc::new(load_revision(&store, &web, &hash).await?));
+        }
+        let release = Arc::new(Release::new(revisions, routines.current()));
+        store.commit(Batch::new().put(&release.record(), Expect::Any)).await?;
+        let recent = HashMap::from([(release.id.clone(), Arc::clone(&release))]);
+        Ok(Self {
+            env,
+            store,
+            web,
+            routines,
+            live: ArcSwap::new(release),
+            recent: Mutex::new(recent),
+            refused: Mutex::default(),
+            changes: watch::channel(Change::default()).0,
+            deploying: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// What new runs begin with.
+    pub(crate) fn live(&self) -> Arc<Release> {
+        self.live.load_full()
+    }
+
+    /// Ticks at every deployment, refused ones too.
+    pub(crate) fn changes(&self) -> watch::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// The release that a run began with.
+    pub(crate) async fn release(&self, id: &str) -> Result<Arc<Release>, DeployError> {
+        let known = self.recent.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some(release) = known {
+            return Ok(release);
+        }
+        let record = self.store.get::<ReleaseRecord>(id).await?;
+        let record = record.ok_or_else(|| gone("release", id))?.record;
+        let mut revisions = BTreeMap::new();
+        for (name, hash) in record.revisions {
+            revisions.insert(name, Arc::new(load_revision(&self.store, &self.web, &hash).await?));
+        }
+        let routines = self.pinned(&record.pins).await?;
+        let release = Arc::new(Release::new(revisions, routines));
+        self.remember(&release);
+        Ok(release)
+    }
+
+    async fn pinned(&self, pins: &Pins) -> Result<Arc<dyn RoutineSet>, DeployError> {
+        self.routines.pinned(pins).await.map_err(|error| DeployError::Store(StoreError::Unavailable(error.message)))
+    }
+
+    fn remember(&self, release: &Arc<Release>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() >= KEPT_RELEASES {
+            let live = self.live.load().id.clone();
+            recent.retain(|id, _| *id == live);
+        }
+        recent.insert(release.id.clone(), Arc::clone(release));
+    }
+
+    /// Compiles, checks and puts a project into service, in one step.
+    pub async fn deploy(&self, project: ProjectFiles, actor: &str) -> Result<ProjectStatus, DeployError> {
+        let name = project.manifest.project_name.clone();
+        let result = self.try_deploy(project, actor).await;
+        match &result {
+            Ok(_) => {
+                self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+                tracing::info!(event = "project.deployed", project = name);
+                self.changes.send_replace(Change { project: name, clean: true, findings: Vec::new() });
+            }
+            Err(error) => self.report(&name, error),
+        }
+        result
+    }
+
+    /// Remembers and tells why a project's newest version is not in service.
+    pub(crate) fn report(&self, name: &str, error: &DeployError) {
+        let findings = match error {
+            DeployError::Refused { findings, .. } => findings.clone(),
+            other => {
+                tracing::error!(event = "project.failed", project = name, error = %other);
+                return;
+            }
+        };
+        for finding in &findings {
+            tracing::warn!(
+                event = "project.refused",
+                project = name,
+                code = %finding.code,
+                place = format!("{}:{}:{}", finding.file, finding.line, finding.column),
+                message = finding.message,
+                hint = finding.hint,
+            );
+        }
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), findings.clone());
+        self.changes.send_replace(Change { project: name.to_owned(), clean: false, findings });
+    }
+
+    async fn try_deploy(&self, project: ProjectFiles, actor: &str) -> Result<ProjectStatus, DeployError> {
+        let _one = self.deploying.lock().await;
+        let name = project.manifest.project_name.clone();
+        let live = self.live();
+        let routines = self.routines.current();
+        let others = live.flows_besides(&name);
+        let (web, set) = (self.web.clone(), Arc::clone(&routines));
+        let built = tokio::task::spawn_blocking(move || {
+            let taken: Vec<String> =
+                project.flows().map(|(flow, _, _)| flow.to_owned()).filter(|flow| others.contains_key(flow)).collect();
+            (Revision::build(project, &others, &*set, &web), taken)
+        });
+        let (built, taken) =
+            built.await.map_err(|error| StoreError::Unavailable(format!("compiling stopped: {error}")))?;
+        let revision = built.map_err(|findings| DeployError::Refused { project: name.clone(), findings })?;
+        if let Some(flow) = taken.first() {
+            let reason = format!("the flow {flow} exists in another project already; rename it");
+            return Err(ProjectError::Manifest { line: 0, reason }.into());
+        }
+        let mut revisions = live.revisions.clone();
+        let revision = Arc::new(revision);
+        revisions.insert(name.clone(), Arc::clone(&revision));
+        let release = Arc::new(Release::new(revisions, routines));
+        let batch = Batch::new()
+            .put(&revision_record(&revision), Expect::Any)
+            .put(&release.record(), Expect::Any)
+            .put(
+                &ProjectRecord { name: name.clone(), revision: revision.hash.clone(), deployed_at: self.env.now() },
+                Expect::Any,
+            )
+            .audit(AuditEvent::new("project.deployed", actor, &name));
+        self.store.commit(batch).await?;
+        self.remember(&release);
+        self.live.store(release);
+        Ok(self.status_of(&name, &revision))
+    }
+
+    /// Puts changed plugins into service, if every project still fits them.
+    pub(crate) async fn adopt_routines(&self) -> Result<(), DeployError> {
+        let _one = self.deploying.lock().await;
+        let live = self.live();
+        let routines = self.routines.current();
+        if routines.pins() == live.routines.pins() {
+            return Ok(());
+        }
+        let mut revisions = BTreeMap::new();
+        for (name, revision) in &live.revisions {
+            let others = live.flows_besides(name);
+            let built = Revision::build(revision.project.clone(), &others, &*routines, &self.web);
+            let built =
+                built.map_err(|findings| DeployError::Refused { project: name.clone(), findings })?;
+            revisions.insert(name.clone(), Arc::new(built));
+        }
+        let release = Arc::new(Release::new(revisions, routines));
+        self.store.commit(Batch::new().put(&release.record(), Expect::Any)).await?;
+        self.remember(&release);
+        self.live.store(release);
+        tracing::info!(event = "plugins.adopted");
+        self.changes.send_replace(Change { project: "plugins".to_owned(), clean: true, findings: Vec::new() });
+        Ok(())
+    }
+
+    /// All projects in service.
+    pub fn projects(&self) -> Vec<ProjectStatus> {
+        self.live().revisions.iter().map(|(name, revision)| self.status_of(name, revision)).collect()
+    }
+
+    /// One project in service.
+    pub fn project(&self, name: &str) -> Option<ProjectStatus> {
+        self.live().revisions.get(name).map(|revision| self.status_of(name, revision))
+    }
+
+    /// Why the newest version of the project with this flow is not in service.
+    pub(crate) fn refused_for(&self, flow: &str) -> Option<(String, Vec<Diagnostic>)> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.live();
+        let (name, _) = live.revisions.iter().find(|(_, revision)| revision.programs.contains_key(flow))?;
+        refused.get(name).map(|findings| (name.clone(), findings.clone()))
+    }
+
+    fn status_of(&self, name: &str, revision: &Revision) -> ProjectStatus {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        ProjectStatus {
+            name: name.to_owned(),
+            version: revision.project.manifest.version.clone(),
+            revision: revision.hash.clone(),
+            flows: revision.programs.keys().cloned().collect(),
+            launchable: revision.project.manifest.launchable.clone(),
+            warnings: revision.warnings.clone(),
+            refused: refused.unwrap_or_default(),
+        }
+    }
+
+    /// When a flow may be started by a caller: which inputs they may set.
+    pub(crate) fn launchable(&self, flow: &str) -> Option<Vec<String>> {
+        let live = self.live();
+        let manifest = &live.revision_of(flow)?.project.manifest;
+        if manifest.no_direct_launch.iter().any(|name| name == flow) {
+            return None;
+        }
+        manifest.launchable.get(flow).cloned()
+    }
+
+    /// Whether a flow is in service.
+    pub(crate) fn knows(&self, flow: &str) -> bool {
+        self.live().program(flow).is_some()
+    }
+}
+
+fn revision_record(revision: &Revision) -> RevisionRecord {
+    let files = revision.project.files.iter().map(|(path, content)| (path.clone(), STANDARD.encode(content)));
+    RevisionRecord { hash: revision.hash.clone(), files: files.collect() }
+}
+
+async fn load_revision(store: &Store, web: &Web, hash: &str) -> Result<Revision, DeployError> {
+    let record = store.get::<RevisionRecord>(hash).await?.ok_or_else(|| gone("revision", hash))?.record;
+    let mut files = BTreeMap::new();
+    for (path, content) in record.files {
+        let content = STANDARD.decode(content).map_err(|error| StoreError::Corrupt {
+            kind: "revision".to_owned(),
+            key: hash.to_owned(),
+            cause: error.to_string(),
+        })?;
+        files.insert(path, content);
+    }
+    let project = ProjectFiles::stored(files)?;
+    let name = project.manifest.project_name.clone();
+    Revision::rebuild(project, web).map_err(|findings| DeployError::Refused { project: name, findings })
+}
+
+fn gone(kind: &str, key: &str) -> DeployError {
+    DeployError::Store(StoreError::Corrupt {
+        kind: kind.to_owned(),
+        key: key.to_owned(),
+        cause: "it is referred to, but not there".to_owned(),
+    })
+}

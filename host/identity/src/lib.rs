@@ -1,1 +1,127 @@
-//! Persons, credentials, password policy, lock-out, organisations and browser sessions
+//! People: organisations, persons, credentials, passwords, browser sessions, consent.
+//!
+//! One file a record, with the service that alone changes it. Each change is audited in the same commit.
+//!
+//! To add a kind of credential: a variant of [`credential::CredentialKind`].
+
+pub mod consent;
+pub mod credential;
+pub mod organisation;
+pub mod password;
+pub mod person;
+pub mod session;
+pub mod settings;
+
+use agamid_core::Env;
+use agamid_core::blame::{Blame, Blamed};
+use agamid_core::seal::{SealError, Sealer};
+use agamid_store::{Store, StoreError};
+
+pub use organisation::OrgScope;
+pub use person::{NewPerson, Person};
+pub use session::Session;
+pub use settings::IdentitySettings;
+
+/// What the identity services are made of.
+pub struct IdentityParts {
+    /// Time and randomness.
+    pub env: Env,
+    /// Where people are kept.
+    pub store: Store,
+    /// Seals secrets.
+    pub sealer: Sealer,
+    /// Section `identity`.
+    pub settings: IdentitySettings,
+}
+
+/// All services. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    /// Organisations.
+    pub organisations: organisation::Organisations,
+    /// Persons.
+    pub persons: person::Persons,
+    /// Credentials.
+    pub credentials: credential::Credentials,
+    /// Passwords.
+    pub passwords: password::Passwords,
+    /// Browser sessions.
+    pub sessions: session::Sessions,
+    /// Consent.
+    pub consents: consent::Consents,
+}
+
+impl Identity {
+    /// Builds the services.
+    pub fn new(parts: IdentityParts) -> Result<Self, IdentityError> {
+        let IdentityParts { env, store, sealer, settings } = parts;
+        let persons = person::Persons { env: env.clone(), store: store.clone() };
+        let credentials = credential::Credentials { env: env.clone(), store: store.clone(), sealer };
+        let passwords =
+            password::Passwords::new(env.clone(), persons.clone(), credentials.clone(), settings.clone())?;
+        Ok(Self {
+            organisations: organisation::Organisations { env: env.clone(), store: store.clone() },
+            sessions: session::Sessions { env: env.clone(), store: store.clone(), settings },
+            consents: consent::Consents { env, store },
+            persons,
+            credentials,
+            passwords,
+        })
+    }
+}
+
+/// Why an identity service refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The username is empty or too long.
+    #[error("a username has 1 to 256 characters")]
+    Username,
+    /// The username is another person's.
+    #[error("the username {0} is taken")]
+    UsernameTaken(String),
+    /// There is no such person.
+    #[error("there is no such person")]
+    NoPerson,
+    /// The password is too short or too long.
+    #[error("a password has at least {least} characters, and at most {most} bytes")]
+    PasswordLength {
+        /// Characters.
+        least: usize,
+        /// Bytes.
+        most: usize,
+    },
+    /// The password is the username.
+    #[error("the password must not be the username")]
+    PasswordIsUsername,
+    /// Not an argon2id hash.
+    #[error("not an argon2id hash in PHC form ($argon2id$…)")]
+    NotAHash,
+    /// Too many passwords are being checked.
+    #[error("too many passwords are being checked now; try again in a moment")]
+    Busy,
+    /// Hashing failed.
+    #[error("a password could not be hashed")]
+    Hashing,
+    /// A stored credential can't be read.
+    #[error("a stored credential is damaged")]
+    Damaged,
+    /// A sealed credential can't be opened.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Blamed for IdentityError {
+    fn blame(&self) -> Blame {
+        match self {
+            IdentityError::Store(error) => error.blame(),
+            IdentityError::Busy | IdentityError::Hashing | IdentityError::Damaged | IdentityError::Sealed(_) => Blame::Us,
+            _ => Blame::Caller,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

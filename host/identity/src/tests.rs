@@ -1,0 +1,144 @@
+use agamid_core::seal::EnvelopeKey;
+use agamid_store::Scan;
+
+use super::credential::{Credential, CredentialKind};
+use super::session::NewSession;
+use super::*;
+use agamid_core::secret::Secret;
+
+async fn identity() -> (Identity, Store, organisation::Organisation) {
+    let env = Env::system();
+    let store = Store::open("memory:", env.clone()).await.unwrap();
+    let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
+    let parts = IdentityParts { env, store: store.clone(), sealer, settings: IdentitySettings::default() };
+    let identity = Identity::new(parts).unwrap();
+    let organisation = identity.organisations.ensure_default().await.unwrap();
+    (identity, store, organisation)
+}
+
+async fn alice(identity: &Identity, organisation: &organisation::Organisation) -> Person {
+    let new = NewPerson { username: "Alice".into(), email: Some("alice@example.org".into()), ..NewPerson::default() };
+    identity.persons.create(&organisation.id, new, "test").await.unwrap()
+}
+
+#[tokio::test]
+async fn people_are_found_by_username_and_mail_in_any_case_and_only_in_their_organisation() {
+    let (identity, _, organisation) = identity().await;
+    let person = alice(&identity, &organisation).await;
+    for login in ["alice", " ALICE ", "Alice@Example.org"] {
+        let found = identity.persons.by_login(&organisation.id, login).await.unwrap();
+        assert_eq!(found.map(|found| found.id), Some(person.id.clone()), "{login}");
+    }
+    let elsewhere = agamid_core::id::OrgId::generate(&Env::system());
+    assert!(identity.persons.by_login(&elsewhere, "alice").await.unwrap().is_none());
+    assert!(identity.persons.get(&OrgScope::One(elsewhere), &person.id).await.unwrap().is_none());
+    let again = NewPerson { username: "aLICE".into(), ..NewPerson::default() };
+    let taken = identity.persons.create(&organisation.id, again, "test").await;
+    assert!(matches!(taken, Err(IdentityError::UsernameTaken(_))));
+}
+
+#[tokio::test]
+async fn wrong_unknown_disabled_and_password_less_people_cost_the_same_work() {
+    let (identity, _, organisation) = identity().await;
+    let person = alice(&identity, &organisation).await;
+    let new = NewPerson { username: "bare".into(), ..NewPerson::default() };
+    identity.persons.create(&organisation.id, new, "test").await.unwrap();
+    identity.passwords.set(&person, "correct horse").await.unwrap();
+    let verify = async |login: &str, password: &str| {
+        let before = identity.passwords.hashes_computed();
+        let found = identity.passwords.verify(&organisation.id, login, password).await.unwrap();
+        (found.is_some(), identity.passwords.hashes_computed() - before)
+    };
+    assert_eq!(verify("alice", "correct horse").await, (true, 1));
+    assert_eq!(verify("alice", "wrong").await, (false, 1));
+    assert_eq!(verify("nobody", "correct horse").await, (false, 1));
+    assert_eq!(verify("bare", "nobody has this password").await, (false, 1));
+    assert_eq!(verify("alice", &"x".repeat(5000)).await, (false, 1));
+    identity.persons.set_disabled(&person.id, true, "test").await.unwrap();
+    assert_eq!(verify("alice", "correct horse").await, (false, 1));
+}
+
+#[tokio::test]
+async fn the_password_policy_holds() {
+    let (identity, _, organisation) = identity().await;
+    let person = alice(&identity, &organisation).await;
+    assert!(matches!(identity.passwords.set(&person, "short").await, Err(IdentityError::PasswordLength { .. })));
+    assert!(matches!(identity.passwords.set_hash(&person, "plain").await, Err(IdentityError::NotAHash)));
+    assert!(matches!(identity.passwords.set_hash(&person, "$2b$12$x").await, Err(IdentityError::NotAHash)));
+}
+
+#[tokio::test]
+async fn a_step_is_used_once_also_in_a_race() {
+    let (identity, _, organisation) = identity().await;
+    let person = alice(&identity, &organisation).await;
+    let credential =
+        identity.credentials.add_sealed(&person, CredentialKind::Totp, None, &Secret::new("SEED")).await.unwrap();
+    let tries = (0..20).map(|_| {
+        let (credentials, id) = (identity.credentials.clone(), credential.id.clone());
+        tokio::spawn(async move { credentials.advance(&id, 7).await.unwrap() })
+    });
+    let mut wins = 0;
+    for one in tries.collect::<Vec<_>>() {
+        wins += u32::from(one.await.unwrap());
+    }
+    assert_eq!(wins, 1);
+    assert!(!identity.credentials.advance(&credential.id, 6).await.unwrap());
+    assert!(identity.credentials.advance(&credential.id, 8).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_store_alone_holds_neither_seed_nor_password() {
+    let (identity, store, organisation) = identity().await;
+    let person = alice(&identity, &organisation).await;
+    identity.passwords.set(&person, "correct horse").await.unwrap();
+    let made = identity
+        .credentials
+        .add_sealed(&person, CredentialKind::Totp, None, &Secret::new("JBSWY3DPEHPK3PXP"))
+        .await
+        .unwrap();
+    assert_eq!(identity.credentials.open(&made).unwrap().expose(), "JBSWY3DPEHPK3PXP");
+    let all = store.scan::<Credential>(Scan { limit: 100, ..Scan::default() }).await.unwrap();
+    let dump: String = all.records.iter().map(|found| serde_json::to_string(&found.record).unwrap()).collect();
+    assert_eq!(all.records.len(), 2);
+    assert!(!dump.contains("JBSWY3DPEHPK3PXP") && !dump.contains("correct horse"));
+}
+
+#[tokio::test]
+async fn a_session_is_known_by_its_cookie_only_and_ends() {
+    let (identity, _, organisation) = identity().await;
+    let person = alice(&identity, &organisation).await;
+    let new = NewSession {
+        person: person.id.clone(),
+        organisation: organisation.id.clone(),
+        browser: "b".into(),
+        amr: vec!["pwd".into()],
+        acr: "agama_x".into(),
+    };
+    let (first, cookie) = identity.sessions.start(new.clone()).await.unwrap();
+    assert_eq!(identity.sessions.by_cookie(cookie.expose()).await.unwrap(), Some(first.clone()));
+    assert_eq!(identity.sessions.by_cookie(first.id.as_str()).await.unwrap(), None);
+    assert_eq!(identity.sessions.by_cookie(&first.hash).await.unwrap(), None);
+
+    let (second, other) = identity.sessions.start(new).await.unwrap();
+    assert_eq!(identity.sessions.by_cookie(cookie.expose()).await.unwrap(), None, "a new login ends the old session");
+    assert!(identity.sessions.switch(&second.id, "another browser").await.unwrap().is_none());
+    let (switched, rotated) = identity.sessions.switch(&second.id, "b").await.unwrap().unwrap();
+    assert_eq!(switched.id, second.id);
+    assert_eq!(identity.sessions.by_cookie(other.expose()).await.unwrap(), None);
+    identity.sessions.end_all(&person.id, "test").await.unwrap();
+    assert_eq!(identity.sessions.by_cookie(rotated.expose()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn consent_covers_what_was_granted_until_it_is_revoked() {
+    let (identity, _, organisation) = identity().await;
+    let person = alice(&identity, &organisation).await;
+    let scopes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    identity.consents.grant(&person.id, "shop", &scopes(&["openid"])).await.unwrap();
+    identity.consents.grant(&person.id, "shop", &scopes(&["email"])).await.unwrap();
+    assert!(identity.consents.covers(&person.id, "shop", &scopes(&["email", "openid"])).await.unwrap());
+    assert!(!identity.consents.covers(&person.id, "shop", &scopes(&["phone"])).await.unwrap());
+    assert!(!identity.consents.covers(&person.id, "other", &scopes(&["openid"])).await.unwrap());
+    identity.consents.revoke(&person.id, "shop").await.unwrap();
+    assert!(!identity.consents.covers(&person.id, "shop", &scopes(&["openid"])).await.unwrap());
+}

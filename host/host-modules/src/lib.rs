@@ -1,1 +1,71 @@
-//! What flows and plugins can ask of the server, one file a module
+//! What flows and plugins can ask of the server, one file a module. Each is described by WIT in `sdk/wit/host/`.
+//!
+//! To add a module: its `.wit`, a file here that implements [`HostModule`], a line in [`all`], a row in
+//! `docs/flows.md`.
+
+mod clock;
+mod credentials;
+mod password;
+mod random;
+mod users;
+
+use std::sync::Arc;
+
+use agamid_flow_engine::agama_lang::effect::CallError;
+use agamid_flow_engine::agama_lang::value::{Map, Value};
+use agamid_flow_engine::ports::HostModule;
+use agamid_identity::{Identity, IdentityError, Person};
+
+/// Every module.
+pub fn all(identity: &Identity) -> Vec<Arc<dyn HostModule>> {
+    vec![
+        Arc::new(users::Users(identity.clone())),
+        Arc::new(password::Password(identity.clone())),
+        Arc::new(credentials::Credentials(identity.clone())),
+        Arc::new(clock::Clock),
+        Arc::new(random::Random),
+    ]
+}
+
+/// A person as `record user`.
+fn user(person: &Person) -> Value {
+    Value::Map(Map::from([
+        ("id".to_owned(), person.id.as_str().into()),
+        ("username".to_owned(), person.username.as_str().into()),
+        ("name".to_owned(), person.display_name().into()),
+        ("email".to_owned(), person.email.clone().into()),
+        ("locale".to_owned(), person.locale.clone().into()),
+    ]))
+}
+
+/// A failure of the server, told to the flow without its cause.
+fn unavailable(error: IdentityError) -> CallError {
+    match error {
+        IdentityError::Busy => CallError::new("unavailable", error.to_string()),
+        error => {
+            tracing::error!(event = "host_module.failed", %error);
+            CallError::new("unavailable", "the server could not do this now")
+        }
+    }
+}
+
+/// The text of an argument; the types were checked before.
+fn text(args: &[Value], at: usize) -> &str {
+    args.get(at).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The number of an argument; the types were checked before.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the WIT type is u64: integral and not negative")]
+fn number(args: &[Value], at: usize) -> u64 {
+    match args.get(at) {
+        Some(Value::Number(n)) => *n as u64,
+        _ => 0,
+    }
+}
+
+fn no_such(function: &str) -> CallError {
+    CallError::new("no_such_routine", format!("there is no function {function}"))
+}
+
+#[cfg(test)]
+mod tests;

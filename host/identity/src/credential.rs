@@ -147,6 +147,11 @@ impl Credentials {
         Ok(found.into_iter().next().map(|found| found.record))
     }
 
+    /// A credential by id.
+    pub async fn get(&self, id: &CredentialId) -> Result<Option<Credential>, IdentityError> {
+        Ok(self.store.get::<Credential>(id.as_str()).await?.map(|found| found.record))
+    }
+
     /// The secret of a sealed credential.
     pub fn open(&self, credential: &Credential) -> Result<Secret, IdentityError> {
         let sealed = STANDARD.decode(&credential.material).map_err(|_| IdentityError::Damaged)?;

@@ -1,0 +1,37 @@
+//! `agamid.password`
+
+use agamid_core::BoxFuture;
+use agamid_flow_engine::agama_lang::effect::CallError;
+use agamid_flow_engine::agama_lang::value::Value;
+use agamid_flow_engine::ports::{CallContext, HostModule};
+use agamid_identity::Identity;
+
+use crate::{no_such, text, unavailable, user};
+
+pub(crate) struct Password(pub(crate) Identity);
+
+impl HostModule for Password {
+    fn wit(&self) -> &str {
+        include_str!("../../../sdk/wit/host/password.wit")
+    }
+
+    fn call<'a>(
+        &'a self,
+        context: &'a CallContext,
+        function: &'a str,
+        args: Vec<Value>,
+    ) -> BoxFuture<'a, Result<Value, CallError>> {
+        Box::pin(async move {
+            if function != "verify" {
+                return Err(no_such(function));
+            }
+            let Some(organisation) = &context.organisation else { return Ok(Value::Null) };
+            let (login, password) = (text(&args, 0), text(&args, 1));
+            let found = self.0.passwords.verify(organisation, login, password).await.map_err(unavailable)?;
+            Ok(found.map_or(Value::Null, |person| {
+                context.prove(person.id.clone(), "pwd", "agamid.password#verify");
+                user(&person)
+            }))
+        })
+    }
+}

@@ -1,0 +1,97 @@
+use agamid_core::Env;
+use agamid_core::seal::{EnvelopeKey, Sealer};
+use agamid_identity::organisation::Organisation;
+use agamid_identity::{IdentityParts, IdentitySettings, NewPerson};
+use agamid_store::Store;
+
+use super::*;
+use agamid_flow_engine::ports::CallContext;
+
+async fn house() -> (Identity, Organisation, Person) {
+    let env = Env::system();
+    let store = Store::open("memory:", env.clone()).await.unwrap();
+    let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
+    let identity =
+        Identity::new(IdentityParts { env, store, sealer, settings: IdentitySettings::default() }).unwrap();
+    let organisation = identity.organisations.ensure_default().await.unwrap();
+    let new = NewPerson { username: "alice".into(), ..NewPerson::default() };
+    let person = identity.persons.create(&organisation.id, new, "test").await.unwrap();
+    identity.passwords.set(&person, "correct horse").await.unwrap();
+    (identity, organisation, person)
+}
+
+fn context(organisation: &Organisation) -> CallContext {
+    let mut context = CallContext::new(Env::system(), "test.flow");
+    context.organisation = Some(organisation.id.clone());
+    context
+}
+
+async fn call(
+    identity: &Identity,
+    context: &CallContext,
+    module: &str,
+    function: &str,
+    args: &[&str],
+) -> Result<Value, CallError> {
+    let modules = all(identity);
+    let module = modules.iter().find(|m| m.wit().contains(&format!("interface {module} "))).unwrap();
+    module.call(context, function, args.iter().map(|arg| Value::from(*arg)).collect()).await
+}
+
+#[tokio::test]
+async fn a_right_password_proves_its_owner_and_a_wrong_one_nobody() {
+    let (identity, organisation, person) = house().await;
+    let context = context(&organisation);
+    assert_eq!(call(&identity, &context, "password", "verify", &["alice", "wrong"]).await, Ok(Value::Null));
+    assert!(context.take_proofs().is_empty());
+    let user = call(&identity, &context, "password", "verify", &["alice", "correct horse"]).await.unwrap();
+    assert_eq!(user.as_map().unwrap()["id"], person.id.as_str().into());
+    let proofs = context.take_proofs();
+    assert_eq!((proofs[0].person.clone(), proofs[0].method.as_str()), (person.id, "pwd"));
+}
+
+#[tokio::test]
+async fn credentials_are_added_only_for_proved_people_and_come_back_with_their_owners_mark() {
+    let (identity, organisation, person) = house().await;
+    let context = context(&organisation);
+    let id = person.id.as_str();
+    let refused = call(&identity, &context, "credentials", "add", &[id, "totp", "SEED", "phone"]).await;
+    assert_eq!(refused.unwrap_err().code, "denied");
+    context.prove(person.id.clone(), "pwd", "test");
+    call(&identity, &context, "credentials", "add", &[id, "totp", "SEED", "phone"]).await.unwrap();
+    let found = call(&identity, &context, "credentials", "find", &[id, "totp"]).await.unwrap();
+    let Value::String(secret) = &found.as_map().unwrap()["secret"] else { panic!("no secret") };
+    assert_eq!(secret.as_str(), "SEED");
+    assert!(secret.marks().secret);
+    assert_eq!(secret.marks().owner.as_deref(), Some(id));
+    let password = call(&identity, &context, "credentials", "find", &[id, "password"]).await;
+    assert_eq!(password, Ok(Value::Null), "a password hash is nobody's business");
+}
+
+#[tokio::test]
+async fn disabled_people_and_those_of_other_organisations_are_not_found() {
+    let (identity, organisation, person) = house().await;
+    let inside = context(&organisation);
+    let nowhere = CallContext::new(Env::system(), "test.flow");
+    assert_ne!(call(&identity, &inside, "users", "find", &["alice"]).await, Ok(Value::Null));
+    assert_eq!(call(&identity, &nowhere, "users", "find", &["alice"]).await, Ok(Value::Null));
+    identity.persons.set_disabled(&person.id, true, "test").await.unwrap();
+    assert_eq!(call(&identity, &inside, "users", "find", &["alice"]).await, Ok(Value::Null));
+    assert_eq!(call(&identity, &inside, "users", "get", &[person.id.as_str()]).await, Ok(Value::Null));
+}
+
+#[tokio::test]
+async fn random_values_differ_have_their_length_and_are_secret() {
+    let (identity, organisation, _) = house().await;
+    let context = context(&organisation);
+    let modules = all(&identity);
+    let random = modules.iter().find(|m| m.wit().contains("interface random ")).unwrap();
+    let draw = async |function: &str, count: f64| random.call(&context, function, vec![Value::Number(count)]).await;
+    let (Ok(Value::String(a)), Ok(Value::String(b))) = (draw("hex", 20.0).await, draw("hex", 20.0).await) else {
+        panic!("no text")
+    };
+    assert!(a != b && a.as_str().len() == 40 && a.marks().secret);
+    assert!(draw("hex", 65.0).await.is_err());
+    let Ok(Value::String(code)) = draw("code", 6.0).await else { panic!("no text") };
+    assert!(code.as_str().len() == 6 && code.as_str().bytes().all(|b| b.is_ascii_digit()));
+}

@@ -1,1 +1,26 @@
-//! Loads, links, limits and calls Wasm component plugins
+//! Loads, checks, limits and calls Wasm component plugins. The only crate that knows wasmtime.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `host.rs` | [`PluginHost`]: loading, swapping, pinned sets |
+//! | `plugin.rs`, [`manifest`] | one component and what it says of itself |
+//! | `set.rs` | routines by name: host modules and plugins; proofs |
+//! | `types.rs`, `convert.rs` | WIT types; values across the border |
+//! | `call.rs` | one call: fresh store, limits |
+//!
+//! To add a WIT type: a variant in `types.rs`, its arms in `convert.rs`.
+
+mod call;
+mod convert;
+mod host;
+pub mod manifest;
+mod plugin;
+mod set;
+pub mod settings;
+mod types;
+
+pub use host::{LoadError, PluginHost, PluginHostError, PluginHostParts};
+pub use settings::PluginSettings;
+
+#[cfg(test)]
+mod tests;

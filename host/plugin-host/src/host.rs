@@ -1,0 +1,322 @@
+//! The plugin host: loads components, swaps them in, hands out sets of routines.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use agamid_core::BoxFuture;
+use agamid_flow_engine::agama_lang::effect::CallError;
+use agamid_flow_engine::agama_lang::value::Value;
+use agamid_flow_engine::ports::{HostModule, Pins, RoutineSet, Routines};
+use agamid_store::{Batch, Expect, Record, Store, StoreError};
+use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use notify::{RecursiveMode, Watcher as _};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::call::{self, TICK};
+use crate::plugin::Plugin;
+use crate::set::{Module, Set};
+use crate::settings::PluginSettings;
+use crate::types::{self, Signature};
+
+/// A build writes its file in several steps; this long after the last one it is read.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// What the host is made of.
+pub struct PluginHostParts {
+    /// Keeps the components that runs refer to.
+    pub store: Store,
+    /// The server's own abilities.
+    pub modules: Vec<Arc<dyn HostModule>>,
+    /// Section `plugins`.
+    pub settings: PluginSettings,
+}
+
+/// Why the host could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginHostError {
+    /// wasmtime can't run here.
+    #[error("WebAssembly can't run here: {0}")]
+    Engine(String),
+    /// A host module's WIT is broken.
+    #[error("a host module's WIT can't be read: {0}")]
+    Module(String),
+}
+
+/// A component as it is kept, by digest.
+#[derive(Debug, Serialize, Deserialize)]
+struct PluginRecord {
+    digest: String,
+    name: String,
+    version: String,
+    component: String,
+}
+
+impl Record for PluginRecord {
+    const KIND: &'static str = "plugin";
+    fn key(&self) -> String {
+        self.digest.clone()
+    }
+}
+
+/// What calls need.
+pub(crate) struct Runtime {
+    engine: wasmtime::Engine,
+    pub(crate) settings: PluginSettings,
+    running: Arc<Semaphore>,
+}
+
+impl Runtime {
+    /// Calls a plugin on the blocking pool, when there is a place.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        plugin: Arc<Plugin>,
+        interface: &str,
+        function: &str,
+        signature: &Signature,
+        args: Vec<Value>,
+    ) -> Result<Value, CallError> {
+        let place = Arc::clone(&self.running).acquire_owned().await;
+        let place = place.map_err(|_| CallError::new("unavailable", "the server stops"))?;
+        let runtime = Arc::clone(self);
+        let (interface, function, signature) = (interface.to_owned(), function.to_owned(), signature.clone());
+        let name = plugin.manifest.name.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let result =
+                call::call(&runtime.engine, &plugin, &runtime.settings.limits, &interface, &function, &signature, &args);
+            drop(place);
+            result
+        });
+        let result = done.await.map_err(|_| CallError::new("trap", "the call stopped"))?;
+        let outcome = result.as_ref().map_or_else(|error| error.code.clone(), |_| "ok".to_owned());
+        metrics::counter!("plugin_calls_total", "plugin" => name, "outcome" => outcome).increment(1);
+        result
+    }
+}
+
+/// The plugin host. Cheap to clone.
+#[derive(Clone)]
+pub struct PluginHost(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    runtime: Arc<Runtime>,
+    modules: Arc<BTreeMap<String, Module>>,
+    current: ArcSwap<Set>,
+    by_digest: Mutex<HashMap<String, Arc<Plugin>>>,
+    changes: watch::Sender<u64>,
+}
+
+fn engine(settings: &PluginSettings) -> wasmtime::Result<wasmtime::Engine> {
+    let mut pool = wasmtime::PoolingAllocationConfig::default();
+    let most = u32::try_from(settings.limits.concurrency).unwrap_or(64).saturating_add(4);
+    pool.total_component_instances(most)
+        .total_core_instances(most.saturating_mul(4))
+        .total_memories(most.saturating_mul(2))
+        .total_tables(most.saturating_mul(4))
+        .max_memory_size(settings.limits.memory_bytes)
+        .table_elements(settings.limits.table_elements);
+    let mut config = wasmtime::Config::new();
+    config
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .max_wasm_stack(512 * 1024)
+        .allocation_strategy(wasmtime::InstanceAllocationStrategy::Pooling(pool));
+    wasmtime::Engine::new(&config)
+}
+
+impl PluginHost {
+    /// A host with the server's modules and no plugin yet.
+    pub fn new(parts: PluginHostParts) -> Result<Self, PluginHostError> {
+        let PluginHostParts { store, modules, settings } = parts;
+        let engine = engine(&settings).map_err(|error| PluginHostError::Engine(format!("{error:#}")))?;
+        let ticking = engine.weak();
+        std::thread::Builder::new()
+            .name("plugin-clock".to_owned())
+            .spawn(move || {
+                while let Some(engine) = ticking.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    std::thread::sleep(TICK);
+                }
+            })
+            .map_err(|error| PluginHostError::Engine(error.to_string()))?;
+        let mut typed = BTreeMap::new();
+        for module in modules {
+            for (name, interface) in types::of_text(module.wit()).map_err(PluginHostError::Module)? {
+                typed.insert(format!("agamid.{name}"), Module { module: Arc::clone(&module), interface });
+            }
+        }
+        let running = Arc::new(Semaphore::new(settings.limits.concurrency.max(1)));
+        let runtime = Arc::new(Runtime { engine, settings, running });
+        let modules = Arc::new(typed);
+        let empty =
+            Set { runtime: Arc::clone(&runtime), modules: Arc::clone(&modules), plugins: BTreeMap::new() };
+        Ok(Self(Arc::new(Inner {
+            store,
+            runtime,
+            modules,
+            current: ArcSwap::from_pointee(empty),
+            by_digest: Mutex::default(),
+            changes: watch::channel(0).0,
+        })))
+    }
+
+    /// Loads every component of a folder. What can't be loaded is reported, and its old version stays.
+    pub async fn load_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        let mut files: Vec<PathBuf> = match std::fs::read_dir(folder) {
+            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+            Err(error) => {
+                tracing::warn!(event = "plugins.no_folder", folder = %folder.display(), %error);
+                return Ok(());
+            }
+        };
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "wasm"));
+        files.sort();
+        for file in files {
+            match std::fs::read(&file) {
+                Ok(bytes) => {
+                    if let Err(error) = self.load(bytes).await {
+                        tracing::error!(event = "plugin.refused", file = %file.display(), %error);
+                    }
+                }
+                Err(error) => tracing::error!(event = "plugin.unreadable", file = %file.display(), %error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads a component and puts it into service in place of the plugin of its name.
+    pub async fn load(&self, bytes: Vec<u8>) -> Result<String, LoadError> {
+        let digest = agamid_core::secret::sha256_hex(&bytes);
+        if self.0.current.load().plugins.values().any(|plugin| plugin.digest == digest) {
+            return Ok(digest);
+        }
+        let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
+        self.accept(&plugin)?;
+        let manifest = &plugin.manifest;
+        let record = PluginRecord {
+            digest: plugin.digest.clone(),
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            component: STANDARD.encode(&plugin.bytes),
+        };
+        self.0.store.commit(Batch::new().put(&record, Expect::Any)).await?;
+        tracing::info!(event = "plugin.loaded", plugin = manifest.name, version = manifest.version, digest = plugin.digest);
+        self.remember(&plugin);
+        self.0.current.rcu(|current| {
+            let mut plugins = current.plugins.clone();
+            plugins.insert(plugin.manifest.name.clone(), Arc::clone(&plugin));
+            self.set(plugins)
+        });
+        self.0.changes.send_modify(|ticks| *ticks += 1);
+        Ok(digest)
+    }
+
+    fn set(&self, plugins: BTreeMap<String, Arc<Plugin>>) -> Set {
+        Set { runtime: Arc::clone(&self.0.runtime), modules: Arc::clone(&self.0.modules), plugins }
+    }
+
+    async fn compile(&self, bytes: Vec<u8>) -> Result<Arc<Plugin>, String> {
+        let runtime = Arc::clone(&self.0.runtime);
+        let compiled = tokio::task::spawn_blocking(move || Plugin::load(&runtime.engine, bytes)).await;
+        compiled.map_err(|error| format!("compiling stopped: {error}"))?.map(Arc::new)
+    }
+
+    /// Whether the operator accepts this very component.
+    fn accept(&self, plugin: &Plugin) -> Result<(), LoadError> {
+        let settings = &self.0.runtime.settings;
+        let name = &plugin.manifest.name;
+        if settings.digests.get(name) == Some(&plugin.digest) {
+            return Ok(());
+        }
+        if settings.allow_unsigned {
+            tracing::warn!(event = "plugin.unsigned", plugin = name, digest = plugin.digest, "accepted without a listed digest");
+            return Ok(());
+        }
+        Err(LoadError::Refused(format!(
+            "{name} is not accepted: add `\"{name}\" = \"{}\"` to [seed.plugins.digests]",
+            plugin.digest
+        )))
+    }
+
+    fn remember(&self, plugin: &Arc<Plugin>) {
+        let mut known = self.0.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(plugin.digest.clone(), Arc::clone(plugin));
+    }
+
+    /// Watches a folder of components until the watcher is dropped.
+    pub fn watch(&self, folder: &Path) -> notify::Result<notify::RecommendedWatcher> {
+        let (send, mut receive) = mpsc::unbounded_channel();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                // The receiver is gone when the server stops.
+                let _ = send.send(());
+            }
+        })?;
+        let folder = folder.canonicalize()?;
+        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        let host = self.clone();
+        tokio::spawn(async move {
+            while receive.recv().await.is_some() {
+                while let Ok(Some(())) = tokio::time::timeout(QUIET, receive.recv()).await {}
+                if let Err(error) = host.load_folder(&folder).await {
+                    tracing::error!(event = "plugins.not_reloaded", %error);
+                }
+            }
+        });
+        Ok(watcher)
+    }
+
+    async fn by_digest(&self, digest: &str) -> Result<Arc<Plugin>, String> {
+        let known = self.0.by_digest.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
+        if let Some(plugin) = known {
+            return Ok(plugin);
+        }
+        let found = self.0.store.get::<PluginRecord>(digest).await.map_err(|error| error.to_string())?;
+        let record = found.ok_or_else(|| format!("the plugin with digest {digest} is gone"))?.record;
+        let bytes = STANDARD.decode(record.component).map_err(|error| error.to_string())?;
+        let plugin = self.compile(bytes).await?;
+        self.accept(&plugin).map_err(|error| error.to_string())?;
+        self.remember(&plugin);
+        Ok(plugin)
+    }
+}
+
+/// Why a component was not put into service.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It can't be, or the operator does not accept it; the reason says what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Routines for PluginHost {
+    fn current(&self) -> Arc<dyn RoutineSet> {
+        self.0.current.load_full()
+    }
+
+    fn pinned<'a>(&'a self, pins: &'a Pins) -> BoxFuture<'a, Result<Arc<dyn RoutineSet>, CallError>> {
+        Box::pin(async move {
+            let mut plugins = BTreeMap::new();
+            for (name, digest) in pins {
+                let plugin =
+                    self.by_digest(digest).await.map_err(|reason| CallError::new("unavailable", reason))?;
+                plugins.insert(name.clone(), plugin);
+            }
+            let set: Arc<dyn RoutineSet> = Arc::new(self.set(plugins));
+            Ok(set)
+        })
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+}

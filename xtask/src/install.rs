@@ -37,7 +37,8 @@ fn find(names: &[&str]) -> Option<String> {
     names.iter().find(|name| exists(name)).map(|name| (*name).to_owned())
 }
 
-fn debian_packages(packages: &[&str], why: &str) {
+/// Installs Debian packages where that is possible; says how to do it by hand elsewhere.
+pub(crate) fn debian_packages(packages: &[&str], why: &str) {
     let list = packages.join(" ");
     if !exists("apt-get") || !is_root() {
         say(&format!("{list} is missing ({why}); install it by hand, on Debian: sudo apt-get install {list}"));

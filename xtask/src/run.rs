@@ -61,3 +61,25 @@ fn show(command: &Command) -> String {
     }
     line
 }
+
+/// Runs a command for at most this long; `None` when it failed or took longer.
+pub(crate) fn output_within(command: &mut Command, limit: std::time::Duration) -> Option<()> {
+    let mut child = command.spawn().ok()?;
+    let tick = std::time::Duration::from_millis(100);
+    let mut left = limit;
+    loop {
+        match child.try_wait().ok()? {
+            Some(status) => return status.success().then_some(()),
+            None if left.is_zero() => {
+                // It may have ended by itself in the meantime.
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+            None => {
+                std::thread::sleep(tick);
+                left = left.saturating_sub(tick);
+            }
+        }
+    }
+}

@@ -1,1 +1,117 @@
-//! OAuth 2 and OpenID Connect: authorize, token, userinfo, discovery, keys
+//! OAuth 2 and OpenID Connect.
+//!
+//! | where | what |
+//! | --- | --- |
+//! | `router.rs` | every path, its method and its specification |
+//! | `oauth/authorize.rs` | the authorization endpoint; `authorize/decide.rs` decides, `authorize/proceed.rs` acts |
+//! | `oauth/token.rs` | the token endpoint; `oauth/issue.rs` is the one place that issues tokens |
+//! | `oidc/` | metadata, keys, userinfo |
+//! | [`client`], [`keys`], `token.rs`, `transaction.rs` | the records |
+//! | [`verifier`] | checks tokens for our own APIs |
+//!
+//! To add a grant: a function beside `authorization_code` in `oauth/token.rs` that ends in `AuthServer::issue`.
+
+pub mod client;
+pub mod error;
+pub mod keys;
+mod oauth;
+mod oidc;
+mod router;
+mod scope;
+pub mod settings;
+mod token;
+mod transaction;
+pub mod verifier;
+
+use std::sync::Arc;
+
+use agamid_core::Env;
+use agamid_core::id::OrgId;
+use agamid_core::seal::Sealer;
+use agamid_flow_engine::Engine;
+use agamid_identity::Identity;
+use agamid_store::Store;
+use agamid_web::Web;
+
+use client::Clients;
+use keys::{KeyError, KeyRing};
+pub use settings::OauthSettings;
+
+/// The audience of the admin listener's APIs.
+pub const ADMIN_AUDIENCE: &str = "urn:agamid:admin";
+
+/// What the server is made of.
+pub struct AuthServerParts {
+    /// Time and randomness.
+    pub env: Env,
+    /// Where records live.
+    pub store: Store,
+    /// Seals private keys.
+    pub sealer: Sealer,
+    /// Pages and cookies.
+    pub web: Web,
+    /// Runs logins.
+    pub engine: Engine,
+    /// People.
+    pub identity: Identity,
+    /// The organisation whose people log in.
+    pub organisation: OrgId,
+    /// Section `oauth`.
+    pub settings: OauthSettings,
+}
+
+/// The authorization server. Cheap to clone.
+#[derive(Clone)]
+pub struct AuthServer(Arc<Inner>);
+
+struct Inner {
+    parts: AuthServerParts,
+    clients: Clients,
+    keys: KeyRing,
+}
+
+impl AuthServer {
+    /// Loads the keys; makes them at first start.
+    pub async fn new(parts: AuthServerParts) -> Result<Self, KeyError> {
+        let keys = KeyRing::open(&parts.env, &parts.store, &parts.sealer).await?;
+        let clients = Clients { env: parts.env.clone(), store: parts.store.clone() };
+        Ok(Self(Arc::new(Inner { parts, clients, keys })))
+    }
+
+    /// Clients.
+    pub fn clients(&self) -> &Clients {
+        &self.0.clients
+    }
+
+    pub(crate) fn env(&self) -> &Env {
+        &self.0.parts.env
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    pub(crate) fn web(&self) -> &Web {
+        &self.0.parts.web
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.parts.engine
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.parts.identity
+    }
+
+    pub(crate) fn organisation(&self) -> &OrgId {
+        &self.0.parts.organisation
+    }
+
+    pub(crate) fn settings(&self) -> &OauthSettings {
+        &self.0.parts.settings
+    }
+
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.0.keys
+    }
+}

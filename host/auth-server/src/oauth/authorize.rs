@@ -1,0 +1,141 @@
+//! `GET` and `POST /oauth2/authorize` (RFC 6749 section 3.1), and `GET /oauth2/authorize/resume`.
+
+mod check_redirect_uri;
+mod decide;
+mod proceed;
+pub(crate) mod request;
+mod respond;
+
+use std::time::Duration;
+
+use agamid_core::id::{RunId, TransactionId};
+use agamid_store::{Batch, Expect, Versioned};
+use agamid_web::Visit;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+
+use crate::AuthServer;
+use crate::error::{Code, OauthError};
+use crate::oauth::form::{Parameters, twice};
+use crate::transaction::Transaction;
+use check_redirect_uri::check_redirect_uri;
+use request::AuthorizationRequest;
+
+/// Checks the request, stores it as a transaction of this browser, and goes on.
+pub(crate) async fn get(
+    State(server): State<AuthServer>,
+    visit: Visit,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let browser = server.web().browser(&headers);
+    let query = query.unwrap_or_default();
+    let found = match begin(&server, &query, Some(browser.hash.clone())).await {
+        Ok(found) => found,
+        Err(refused) => return server.refuse(&visit, refused),
+    };
+    let mut response = server.proceed(&visit, &headers, found).await;
+    if let Some(cookie) = browser.set {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// A request by POST comes from another site, without our cookies: it is stored, and the browser sent on by a page of
+/// ours to where cookies are read.
+pub(crate) async fn post(State(server): State<AuthServer>, visit: Visit, body: axum::body::Bytes) -> Response {
+    let body = String::from_utf8_lossy(&body).into_owned();
+    match begin(&server, &body, None).await {
+        Ok(found) => server.hand_over(&visit, &found.record),
+        Err(refused) => server.refuse(&visit, refused),
+    }
+}
+
+/// Goes on with a transaction: after a run, or after a POST.
+pub(crate) async fn resume(
+    State(server): State<AuthServer>,
+    visit: Visit,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let (parameters, _) = Parameters::read(query.unwrap_or_default().as_bytes());
+    let browser = server.web().browser(&headers);
+    let id = parameters.get("transaction").and_then(TransactionId::parse);
+    let run = parameters.get("run").and_then(RunId::parse);
+    let found = match id {
+        Some(id) => server.store().get::<Transaction>(id.as_str()).await,
+        None => Ok(None),
+    };
+    let mut found = match found {
+        Ok(Some(found)) => found,
+        Ok(None) => return server.over(&visit),
+        Err(error) => return server.refuse(&visit, Refusal::Page(error.into())),
+    };
+    match &found.record.browser {
+        // The first browser that comes with the id has it.
+        None => found.record.browser = Some(browser.hash.clone()),
+        Some(owner) if *owner == browser.hash => {}
+        Some(_) => return server.over(&visit),
+    }
+    let mut response = match run {
+        Some(run) => server.after_run(&visit, &headers, found, &run).await,
+        None => server.proceed(&visit, &headers, found).await,
+    };
+    if let Some(cookie) = browser.set {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// A request that is not taken.
+pub(crate) enum Refusal {
+    /// Client or redirect URI are not verified: a page, never a redirect (RFC 6749 section 4.1.2.1).
+    Page(OauthError),
+    /// The answer goes to the verified redirect URI.
+    Redirect { redirect_uri: String, state: Option<String>, error: OauthError },
+}
+
+/// Checks in order: client, redirect URI; then, with answers to the redirect URI, everything else.
+async fn begin(
+    server: &AuthServer,
+    encoded: &str,
+    browser: Option<String>,
+) -> Result<Versioned<Transaction>, Refusal> {
+    let page = |description: &str| Refusal::Page(OauthError::new(Code::InvalidRequest, description));
+    let (parameters, repeated) = Parameters::read(encoded.as_bytes());
+    if let Some(name) = repeated.as_deref().filter(|name| ["client_id", "redirect_uri"].contains(name)) {
+        return Err(Refusal::Page(twice(name)));
+    }
+    let client_id = parameters.get("client_id").ok_or_else(|| page("client_id is missing"))?;
+    let client = server.clients().get(client_id).await.map_err(|error| Refusal::Page(error.into()))?;
+    let client = client.ok_or_else(|| page("there is no client with this client_id"))?;
+    let redirect_uri = parameters.get("redirect_uri").ok_or_else(|| page("redirect_uri is missing"))?;
+    if !check_redirect_uri(&client.redirect_uris, redirect_uri) {
+        return Err(page("redirect_uri is not one of those registered for this client, compared byte by byte"));
+    }
+    let state = parameters.get("state").map(str::to_owned);
+    let to_client = |error| Refusal::Redirect { redirect_uri: redirect_uri.to_owned(), state: state.clone(), error };
+    if let Some(name) = repeated {
+        return Err(to_client(twice(&name)));
+    }
+    let request = AuthorizationRequest::read(&client, redirect_uri, &parameters, encoded.to_owned());
+    let request = request.map_err(to_client)?;
+    let lifetime = Duration::from_secs(server.settings().transaction_lifetime);
+    let transaction = Transaction {
+        id: TransactionId::generate(server.env()),
+        browser,
+        request,
+        waiting: None,
+        session: None,
+        logged_in: false,
+        selected: false,
+        other_account: false,
+        consented: false,
+        expires_at: server.env().now().plus(lifetime),
+    };
+    let saved = server.store().commit(Batch::new().put(&transaction, Expect::Absent)).await;
+    saved.map_err(|error| to_client(error.into()))?;
+    tracing::info!(event = "oauth.authorize", transaction = %transaction.id, client = client.client_id);
+    Ok(Versioned { record: transaction, version: 1 })
+}

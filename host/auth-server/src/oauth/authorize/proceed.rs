@@ -1,0 +1,421 @@
+//! The way of a transaction: login, account selection, consent, code. Each step is claimed in the store, so that a
+//! replayed one can't fork it.
+
+use std::time::Duration;
+
+use agamid_core::id::{FamilyId, PersonId, SessionId};
+use agamid_core::secret::{OpaqueToken, TokenKind};
+use agamid_flow_engine::agama_lang::value::{Map, Value};
+use agamid_flow_engine::{EngineError, Finished, LaunchError, Next, Owner, OwnerKind, Start};
+use agamid_identity::session::NewSession;
+use agamid_identity::{OrgScope, Session};
+use agamid_store::{AuditEvent, Batch, Expect, OneTime, Purpose, StoreError, Versioned};
+use agamid_web::{Cookie, ErrorPage, Visit};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::decide::{Facts, Need, decide};
+use super::request::Prompt;
+use super::respond::see_other;
+use crate::AuthServer;
+use crate::client::Client;
+use crate::error::{Code, OauthError};
+use crate::oauth::issue::Grant;
+use crate::transaction::Transaction;
+
+/// The flows that ship for what is no login.
+const CONSENT_FLOW: &str = "agamid.consent";
+const SELECT_FLOW: &str = "agamid.select";
+
+/// A flow to log in with: its name, inputs from the request, and its ACR value without them.
+type Launch = (String, Option<Map>, String);
+
+impl AuthServer {
+    /// Does what the transaction needs next.
+    pub(crate) async fn proceed(
+        &self,
+        visit: &Visit,
+        headers: &HeaderMap,
+        found: Versioned<Transaction>,
+    ) -> Response {
+        let transaction = found.record.clone();
+        match self.next_step(visit, headers, found).await {
+            Ok(response) => response,
+            Err(error) => self.error_to_client(&transaction, &error),
+        }
+    }
+
+    async fn next_step(
+        &self,
+        visit: &Visit,
+        headers: &HeaderMap,
+        found: Versioned<Transaction>,
+    ) -> Result<Response, OauthError> {
+        let request = &found.record.request;
+        let client = self.clients().get(&request.client_id).await?;
+        let client = client.ok_or_else(|| OauthError::new(Code::UnauthorizedClient, "the client is gone"))?;
+        let browser = found.record.browser.clone().unwrap_or_default();
+        let session = self.session_for(headers, &found.record, &browser).await?;
+        let accounts = self.identity().sessions.of_browser(&browser).await?;
+        let launch = self.launch(&client, &found.record)?;
+        let explicit = !request.acr_values.is_empty() || !client.default_acr_values.is_empty();
+        let consent_given = match &session {
+            Some(session) if client.require_consent => {
+                self.identity().consents.covers(&session.person, &client.client_id, &request.scopes).await?
+            }
+            _ => true,
+        };
+        let need = decide(&Facts {
+            request,
+            session: session.as_ref(),
+            accounts: accounts.len(),
+            wanted_acr: explicit.then_some(launch.2.as_str()),
+            consent_given,
+            logged_in: found.record.logged_in,
+            selected: found.record.selected,
+            other_account: found.record.other_account,
+            consented: found.record.consented,
+            now: self.env().now(),
+        });
+        if request.asks(Prompt::None) {
+            let error = match need {
+                Need::Nothing => None,
+                Need::Login => Some((Code::LoginRequired, "somebody must log in")),
+                Need::Consent => Some((Code::ConsentRequired, "the person must be asked")),
+                Need::SelectAccount => Some((Code::AccountSelectionRequired, "an account must be chosen")),
+            };
+            if let Some((code, description)) = error {
+                return Err(OauthError::new(code, description));
+            }
+        }
+        match (need, session) {
+            (Need::Nothing, Some(session)) => self.answer(visit, found, &session).await,
+            (Need::Consent, Some(session)) => self.ask_consent(visit, found, &client, session).await,
+            (Need::SelectAccount, _) => self.ask_account(visit, found, &client, &accounts).await,
+            _ => self.log_in(visit, found, &client, launch).await,
+        }
+    }
+
+    /// The session that the answer would speak of: the one made or chosen here, else the browser's.
+    async fn session_for(
+        &self,
+        headers: &HeaderMap,
+        transaction: &Transaction,
+        browser: &str,
+    ) -> Result<Option<Session>, OauthError> {
+        let session = match &transaction.session {
+            Some(id) => self.identity().sessions.get(id).await?,
+            None => match self.web().read_cookie(headers, Cookie::Session) {
+                Some(cookie) => self.identity().sessions.by_cookie(&cookie).await?,
+                None => None,
+            },
+        };
+        let Some(session) = session.filter(|session| session.browser == browser) else { return Ok(None) };
+        let scope = OrgScope::One(session.organisation.clone());
+        let person = self.identity().persons.get(&scope, &session.person).await?;
+        Ok(person.filter(|person| !person.disabled).map(|_| session))
+    }
+
+    /// The flow to log in with: the first usable ACR value of the request, then of the client, then the server's own.
+    /// A value that names a flow which callers may not start so is an error; values that name no flow are ignored.
+    fn launch(&self, client: &Client, transaction: &Transaction) -> Result<Launch, OauthError> {
+        for acr in transaction.request.acr_values.iter().chain(&client.default_acr_values) {
+            match self.engine().launch_from_acr(acr) {
+                Ok((flow, inputs)) => {
+                    let plain = format!("agama_{flow}");
+                    return Ok((flow, Some(inputs), plain));
+                }
+                Err(LaunchError::NoFlow | LaunchError::Unknown(_)) => {}
+                Err(error) => return Err(OauthError::new(Code::InvalidRequest, format!("acr_values: {error}"))),
+            }
+        }
+        let default = &self.engine().settings().default_acr;
+        let flow = default.strip_prefix("agama_").filter(|flow| !flow.is_empty());
+        let flow = flow.ok_or_else(|| OauthError::server("flows.default_acr names no flow"))?;
+        Ok((flow.to_owned(), None, default.clone()))
+    }
+
+    async fn log_in(
+        &self,
+        visit: &Visit,
+        found: Versioned<Transaction>,
+        client: &Client,
+        (flow, launch, _): Launch,
+    ) -> Result<Response, OauthError> {
+        let hint = found.record.request.login_hint.clone();
+        let inputs = Map::from([("loginHint".to_owned(), Value::from(hint))]);
+        self.run(visit, found, client, OwnerKind::Login, flow, inputs, launch).await
+    }
+
+    async fn ask_consent(
+        &self,
+        visit: &Visit,
+        mut found: Versioned<Transaction>,
+        client: &Client,
+        session: Session,
+    ) -> Result<Response, OauthError> {
+        let scope = OrgScope::One(session.organisation.clone());
+        let person = self.identity().persons.get(&scope, &session.person).await?;
+        let name = person.map(|person| person.display_name()).unwrap_or_default();
+        let scopes: Vec<Value> =
+            found.record.request.scopes.iter().map(|scope| Value::from_json(crate::scope::shown(scope))).collect();
+        let inputs = Map::from([
+            ("clientName".to_owned(), client.display_name().into()),
+            ("clientUri".to_owned(), client.client_uri.clone().into()),
+            ("scopes".to_owned(), Value::List(scopes)),
+            ("personName".to_owned(), name.into()),
+        ]);
+        found.record.session = Some(session.id);
+        self.run(visit, found, client, OwnerKind::Consent, CONSENT_FLOW.to_owned(), inputs, None).await
+    }
+
+    async fn ask_account(
+        &self,
+        visit: &Visit,
+        found: Versioned<Transaction>,
+        client: &Client,
+        accounts: &[Session],
+    ) -> Result<Response, OauthError> {
+        let mut shown = Vec::new();
+        for session in accounts {
+            let scope = OrgScope::One(session.organisation.clone());
+            if let Some(person) = self.identity().persons.get(&scope, &session.person).await? {
+                shown.push(Value::Map(Map::from([
+                    ("id".to_owned(), session.id.as_str().into()),
+                    ("name".to_owned(), person.display_name().into()),
+                    ("username".to_owned(), person.username.as_str().into()),
+                ])));
+            }
+        }
+        let inputs = Map::from([("accounts".to_owned(), Value::List(shown))]);
+        self.run(visit, found, client, OwnerKind::AccountSelection, SELECT_FLOW.to_owned(), inputs, None).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the three callers differ in just these")]
+    async fn run(
+        &self,
+        visit: &Visit,
+        found: Versioned<Transaction>,
+        client: &Client,
+        kind: OwnerKind,
+        flow: String,
+        inputs: Map,
+        launch: Option<Map>,
+    ) -> Result<Response, OauthError> {
+        let Versioned { record: mut transaction, version } = found;
+        transaction.waiting = Some(kind);
+        if !self.claim(&transaction, version).await? {
+            return Ok(self.over(visit));
+        }
+        let request = &transaction.request;
+        let locales = request.ui_locales.iter().chain(&visit.locales).cloned().collect();
+        let started = self
+            .engine()
+            .start(Start {
+                flow,
+                inputs,
+                launch,
+                owner: Owner {
+                    kind,
+                    id: transaction.id.to_string(),
+                    return_to: format!("/oauth2/authorize/resume?transaction={}", transaction.id),
+                    restart: format!("/oauth2/authorize?{}", request.original),
+                },
+                shown: Map::from([("client_name".to_owned(), client.display_name().into())]),
+                browser: transaction.browser.clone().unwrap_or_default(),
+                organisation: Some(self.organisation().clone()),
+                locales,
+                form_action: origin_of(&request.redirect_uri).into_iter().collect(),
+            })
+            .await;
+        match started {
+            Ok(Next::Redirect(url)) => Ok(see_other(&url)),
+            Err(EngineError::Crashed { reference }) => Ok(self.web().error_page(
+                visit,
+                ErrorPage {
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
+                    title: "This login stopped".to_owned(),
+                    message: "Something went wrong on our side. Nothing was changed.".to_owned(),
+                    hint: Some("If it happens once more, tell the operator the reference.".to_owned()),
+                    reference: Some(reference),
+                    action: Some(("Start again".to_owned(), format!("/oauth2/authorize?{}", request.original))),
+                },
+            )),
+            Err(EngineError::Store(error)) => Err(error.into()),
+            Err(error) => Err(OauthError::server(error)),
+        }
+    }
+
+    /// Saves the transaction, if nobody else did in the meantime.
+    async fn claim(&self, transaction: &Transaction, version: u64) -> Result<bool, OauthError> {
+        match self.store().commit(Batch::new().put(transaction, Expect::Version(version))).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes what a run brought, and goes on.
+    pub(crate) async fn after_run(
+        &self,
+        visit: &Visit,
+        headers: &HeaderMap,
+        found: Versioned<Transaction>,
+        run: &agamid_core::id::RunId,
+    ) -> Response {
+        let transaction = found.record.clone();
+        let Some(kind) = transaction.waiting else { return self.over(visit) };
+        let browser = transaction.browser.clone().unwrap_or_default();
+        let finished = match self.engine().take(run, kind, transaction.id.as_str(), &browser).await {
+            Ok(Some(finished)) => finished,
+            Ok(None) => return self.over(visit),
+            Err(error) => return self.error_to_client(&transaction, &OauthError::server(error)),
+        };
+        match self.accept(found, kind, finished).await {
+            Ok((found, cookie)) => {
+                let mut response = self.proceed(visit, headers, found).await;
+                if let Some(cookie) = cookie {
+                    response.headers_mut().append(header::SET_COOKIE, cookie);
+                }
+                response
+            }
+            Err(error) => self.error_to_client(&transaction, &error),
+        }
+    }
+
+    /// What the finished run means for the transaction; a new session cookie, where the session changed.
+    async fn accept(
+        &self,
+        found: Versioned<Transaction>,
+        kind: OwnerKind,
+        finished: Finished,
+    ) -> Result<(Versioned<Transaction>, Option<HeaderValue>), OauthError> {
+        let Versioned { record: mut transaction, version } = found;
+        let denied = |description: &str| OauthError::new(Code::AccessDenied, description);
+        if finished.outcome.aborted || !finished.outcome.success {
+            return Err(denied("the person did not finish"));
+        }
+        let browser = transaction.browser.clone().unwrap_or_default();
+        let field = |name: &str| finished.outcome.data.as_map().and_then(|data| data.get(name)?.as_str());
+        let mut cookie = None;
+        match kind {
+            OwnerKind::Login => {
+                let (person, organisation, amr) = self.proved(&finished).await?;
+                let new = NewSession { person, organisation, browser, amr, acr: finished.acr() };
+                let (session, value) = self.identity().sessions.start(new).await?;
+                cookie = Some(self.web().set_cookie(Cookie::Session, value.expose(), None));
+                transaction.session = Some(session.id);
+                transaction.logged_in = true;
+            }
+            OwnerKind::Consent => {
+                let session = match &transaction.session {
+                    Some(id) => self.identity().sessions.get(id).await?,
+                    None => None,
+                };
+                let session = session.ok_or_else(|| denied("the session ended"))?;
+                if field("decision") != Some("allow") {
+                    return Err(denied("the person said no"));
+                }
+                let (client, scopes) = (&transaction.request.client_id, &transaction.request.scopes);
+                self.identity().consents.grant(&session.person, client, scopes).await?;
+                transaction.consented = true;
+            }
+            OwnerKind::AccountSelection => {
+                transaction.selected = true;
+                match field("choice").and_then(SessionId::parse) {
+                    None => transaction.other_account = true,
+                    Some(id) => {
+                        let switched = self.identity().sessions.switch(&id, &browser).await?;
+                        let (session, value) = switched.ok_or_else(|| denied("the chosen session ended"))?;
+                        cookie = Some(self.web().set_cookie(Cookie::Session, value.expose(), None));
+                        transaction.session = Some(session.id);
+                    }
+                }
+            }
+        }
+        transaction.waiting = None;
+        if !self.claim(&transaction, version).await? {
+            return Err(denied("the transaction went on elsewhere"));
+        }
+        Ok((Versioned { record: transaction, version: version + 1 }, cookie))
+    }
+
+    /// The person whom the flow names, if the ledger proves that very person.
+    async fn proved(
+        &self,
+        finished: &Finished,
+    ) -> Result<(PersonId, agamid_core::id::OrgId, Vec<String>), OauthError> {
+        let refuse = |reason: &str| {
+            tracing::error!(event = "login.refused", run = %finished.run, flow = finished.flow, reason);
+            OauthError::new(Code::AccessDenied, "the login did not identify anybody")
+        };
+        let id = finished.user_id().ok_or_else(|| refuse("the flow finished without data.userId"))?;
+        let id = PersonId::parse(id).ok_or_else(|| refuse("data.userId is no person's id"))?;
+        let scope = OrgScope::One(self.organisation().clone());
+        let person = self.identity().persons.get(&scope, &id).await?;
+        let person = person.ok_or_else(|| refuse("data.userId is nobody in this organisation"))?;
+        if person.disabled {
+            return Err(refuse("the person is disabled"));
+        }
+        let methods = finished.methods(&person.id);
+        if methods.is_empty() {
+            return Err(refuse("no proof of this person is in the run's ledger"));
+        }
+        Ok((person.id, person.organisation, methods))
+    }
+
+    /// Ends the transaction with a code.
+    async fn answer(
+        &self,
+        visit: &Visit,
+        found: Versioned<Transaction>,
+        session: &Session,
+    ) -> Result<Response, OauthError> {
+        let Versioned { record: transaction, version } = found;
+        let request = &transaction.request;
+        let code = OpaqueToken::generate(TokenKind::Code, &*self.env().rng);
+        let grant = Grant {
+            person: session.person.clone(),
+            organisation: session.organisation.clone(),
+            session: session.id.clone(),
+            scopes: request.scopes.clone(),
+            nonce: request.nonce.clone(),
+            authenticated_at: session.authenticated_at,
+            amr: session.amr.clone(),
+            acr: session.acr.clone(),
+            code_challenge: request.code_challenge.clone(),
+        };
+        let lifetime = Duration::from_secs(self.settings().code_lifetime);
+        let one_time = OneTime {
+            purpose: Purpose::Code,
+            hash: code.hash,
+            client: Some(request.client_id.clone()),
+            person: Some(session.person.to_string()),
+            session: Some(session.id.to_string()),
+            run: None,
+            address: Some(request.redirect_uri.clone()),
+            family: Some(FamilyId::generate(self.env()).to_string()),
+            payload: serde_json::to_value(&grant).map_err(OauthError::server)?,
+            expires_at: self.env().now().plus(lifetime),
+        };
+        let audit = AuditEvent::new("code.issued", session.person.as_str(), &request.client_id);
+        let batch = Batch::new()
+            .delete::<Transaction>(transaction.id.as_str(), Expect::Version(version))
+            .issue(one_time)
+            .audit(audit);
+        match self.store().commit(batch).await {
+            Ok(_) => {}
+            Err(StoreError::Conflict { .. }) => return Ok(self.over(visit)),
+            Err(error) => return Err(error.into()),
+        }
+        let mut answer = vec![("code", code.text.expose())];
+        answer.extend(request.state.as_deref().map(|state| ("state", state)));
+        Ok(self.redirect_answer(&request.redirect_uri, &answer))
+    }
+}
+
+/// The origin of a verified redirect URI, for the form-action of the pages on the way there.
+fn origin_of(redirect_uri: &str) -> Option<String> {
+    let origin = url::Url::parse(redirect_uri).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
+}

@@ -1,0 +1,220 @@
+//! An authorization request, parsed into what can't be wrong (RFC 6749 section 4.1.1, OpenID Connect Core 3.1.2.1).
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::Client;
+use crate::error::{Code, OauthError};
+use crate::oauth::form::Parameters;
+
+/// Values of one list parameter.
+const MAX_SCOPES: usize = 100;
+const MAX_LOCALES: usize = 10;
+/// The longest state, nonce and login hint, in bytes.
+const MAX_TEXT: usize = 2048;
+
+/// `prompt`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Prompt {
+    None,
+    Login,
+    Consent,
+    SelectAccount,
+}
+
+/// A request whose client and redirect URI are verified.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AuthorizationRequest {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) state: Option<String>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) code_challenge: String,
+    pub(crate) prompt: Vec<Prompt>,
+    /// Seconds.
+    pub(crate) max_age: Option<u64>,
+    pub(crate) login_hint: Option<String>,
+    pub(crate) acr_values: Vec<String>,
+    pub(crate) ui_locales: Vec<String>,
+    /// The parameters as they came, to begin anew.
+    pub(crate) original: String,
+}
+
+impl AuthorizationRequest {
+    pub(crate) fn asks(&self, prompt: Prompt) -> bool {
+        self.prompt.contains(&prompt)
+    }
+
+    /// Reads the rest of a request, checks in order. Each error goes to the verified redirect URI.
+    pub(crate) fn read(
+        client: &Client,
+        redirect_uri: &str,
+        parameters: &Parameters,
+        original: String,
+    ) -> Result<Self, OauthError> {
+        check_unsupported(parameters)?;
+        check_response_type(parameters)?;
+        Ok(Self {
+            client_id: client.client_id.clone(),
+            redirect_uri: redirect_uri.to_owned(),
+            state: text(parameters, "state")?,
+            nonce: text(parameters, "nonce")?,
+            scopes: read_scopes(client, parameters)?,
+            code_challenge: read_challenge(parameters)?,
+            prompt: read_prompt(parameters)?,
+            max_age: read_max_age(parameters)?,
+            login_hint: text(parameters, "login_hint")?,
+            acr_values: list(parameters, "acr_values", MAX_SCOPES)?,
+            ui_locales: list(parameters, "ui_locales", MAX_LOCALES)?,
+            original,
+        })
+    }
+}
+
+fn invalid(description: impl Into<String>) -> OauthError {
+    OauthError::new(Code::InvalidRequest, description)
+}
+
+fn text(parameters: &Parameters, name: &str) -> Result<Option<String>, OauthError> {
+    match parameters.get(name) {
+        Some(value) if value.len() > MAX_TEXT => Err(invalid(format!("{name} is longer than {MAX_TEXT} bytes"))),
+        value => Ok(value.map(str::to_owned)),
+    }
+}
+
+fn list(parameters: &Parameters, name: &str, most: usize) -> Result<Vec<String>, OauthError> {
+    let mut found: Vec<String> = Vec::new();
+    for value in parameters.get(name).unwrap_or_default().split(' ').filter(|value| !value.is_empty()) {
+        if !found.iter().any(|known| known == value) {
+            found.push(value.to_owned());
+        }
+        if found.len() > most {
+            return Err(invalid(format!("{name} has more than {most} values")));
+        }
+    }
+    Ok(found)
+}
+
+/// OpenID Connect Core sections 6.1, 6.2 and 7.2.1.
+fn check_unsupported(parameters: &Parameters) -> Result<(), OauthError> {
+    for (name, code) in [
+        ("request", Code::RequestNotSupported),
+        ("request_uri", Code::RequestUriNotSupported),
+        ("registration", Code::RegistrationNotSupported),
+    ] {
+        if parameters.get(name).is_some() {
+            return Err(OauthError::new(code, format!("{name} is not supported")));
+        }
+    }
+    Ok(())
+}
+
+fn check_response_type(parameters: &Parameters) -> Result<(), OauthError> {
+    match parameters.require("response_type")? {
+        "code" => {}
+        _ => return Err(OauthError::new(Code::UnsupportedResponseType, "supported is: code")),
+    }
+    match parameters.get("response_mode") {
+        None | Some("query") => Ok(()),
+        Some(_) => Err(invalid("supported response_mode is: query")),
+    }
+}
+
+/// Unknown scopes are ignored (OpenID Connect Core section 3.1.2.1); when nothing is left, that is an error.
+fn read_scopes(client: &Client, parameters: &Parameters) -> Result<Vec<String>, OauthError> {
+    let mut asked = list(parameters, "scope", MAX_SCOPES)?;
+    asked.retain(|scope| client.scopes.contains(scope));
+    if asked.is_empty() {
+        return Err(OauthError::new(Code::InvalidScope, "none of the scopes is allowed to this client"));
+    }
+    Ok(asked)
+}
+
+/// PKCE with S256, for every client (RFC 9700 section 2.1.1).
+fn read_challenge(parameters: &Parameters) -> Result<String, OauthError> {
+    let Some(challenge) = parameters.get("code_challenge") else {
+        return Err(invalid("code_challenge is missing: PKCE (RFC 7636) is required"));
+    };
+    if parameters.get("code_challenge_method") != Some("S256") {
+        return Err(invalid("code_challenge_method must be S256"));
+    }
+    let fits = challenge.len() == 43 && challenge.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if fits { Ok(challenge.to_owned()) } else { Err(invalid("code_challenge is no base64url of a SHA-256")) }
+}
+
+fn read_prompt(parameters: &Parameters) -> Result<Vec<Prompt>, OauthError> {
+    let mut found = Vec::new();
+    for value in list(parameters, "prompt", MAX_LOCALES)? {
+        found.push(match value.as_str() {
+            "none" => Prompt::None,
+            "login" => Prompt::Login,
+            "consent" => Prompt::Consent,
+            "select_account" => Prompt::SelectAccount,
+            _ => return Err(invalid("prompt knows: none, login, consent, select_account")),
+        });
+    }
+    if found.contains(&Prompt::None) && found.len() > 1 {
+        return Err(invalid("prompt=none stands alone"));
+    }
+    Ok(found)
+}
+
+fn read_max_age(parameters: &Parameters) -> Result<Option<u64>, OauthError> {
+    let value = parameters.get("max_age").map(str::parse::<u64>).transpose();
+    value.map_err(|_| invalid("max_age must be a number of seconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::AuthMethod;
+
+    fn read(query: &str) -> Result<AuthorizationRequest, Code> {
+        let client: Client = serde_json::from_value(serde_json::json!({
+            "client_id": "shop", "token_endpoint_auth_method": AuthMethod::None, "scopes": ["openid", "email"],
+        }))
+        .unwrap();
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        let base = format!("response_type=code&scope=openid&code_challenge={challenge}&code_challenge_method=S256");
+        let (mut all, _) = Parameters::read(format!("{query}&{base}").as_bytes());
+        let (given, _) = Parameters::read(query.as_bytes());
+        for name in ["response_type", "scope", "code_challenge", "code_challenge_method"] {
+            if query.contains(&format!("{name}=")) {
+                all.overlay(name, given.get(name));
+            }
+        }
+        AuthorizationRequest::read(&client, "https://rp.example/cb", &all, String::new()).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn each_mistake_has_the_error_of_its_specification() {
+        for (query, code) in [
+            ("response_type=", Code::InvalidRequest),
+            ("response_type=token", Code::UnsupportedResponseType),
+            ("response_type=code id_token", Code::UnsupportedResponseType),
+            ("response_mode=fragment", Code::InvalidRequest),
+            ("scope=", Code::InvalidScope),
+            ("scope=phone admin", Code::InvalidScope),
+            ("code_challenge=", Code::InvalidRequest),
+            ("code_challenge=short", Code::InvalidRequest),
+            ("code_challenge_method=plain", Code::InvalidRequest),
+            ("code_challenge_method=", Code::InvalidRequest),
+            ("prompt=none login", Code::InvalidRequest),
+            ("prompt=create", Code::InvalidRequest),
+            ("max_age=-1", Code::InvalidRequest),
+            ("request=x", Code::RequestNotSupported),
+            ("request_uri=https://x", Code::RequestUriNotSupported),
+        ] {
+            assert_eq!(read(query).err(), Some(code), "{query}");
+        }
+    }
+
+    #[test]
+    fn unknown_scopes_and_parameters_are_ignored() {
+        let request = read("scope=openid email unknown&foo=bar&prompt=login consent&max_age=0").unwrap();
+        assert_eq!(request.scopes, ["openid", "email"]);
+        assert_eq!(request.prompt, [Prompt::Login, Prompt::Consent]);
+        assert_eq!(request.max_age, Some(0));
+    }
+}

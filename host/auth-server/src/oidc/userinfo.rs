@@ -1,0 +1,61 @@
+//! `GET` and `POST /oauth2/userinfo` (OpenID Connect Core section 5.3).
+
+use agamid_core::ports::TokenRefusal;
+use agamid_identity::OrgScope;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::AuthServer;
+use crate::oauth::form::Parameters;
+use crate::verifier::refusal;
+
+/// The claims that the token's scopes give.
+pub(crate) async fn respond(
+    State(server): State<AuthServer>,
+    method: Method,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
+    match claims(&server, &method, &headers, &body).await {
+        Ok(claims) => ([(header::CACHE_CONTROL, "no-store")], Json(claims)).into_response(),
+        Err(refused) => refusal(&refused),
+    }
+}
+
+async fn claims(
+    server: &AuthServer,
+    method: &Method,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<serde_json::Value, TokenRefusal> {
+    let token = bearer(method, headers, body)?;
+    let caller = server.check_token(&token, server.web().issuer(), "openid").await?;
+    let person = caller.person.ok_or(TokenRefusal::InvalidToken)?;
+    let scope = OrgScope::One(server.organisation().clone());
+    let found = server.identity().persons.get(&scope, &person).await.map_err(|_| TokenRefusal::Unavailable)?;
+    let person = found.filter(|person| !person.disabled).ok_or(TokenRefusal::InvalidToken)?;
+    let mut claims = crate::scope::claims(&person, &caller.scopes);
+    claims.insert("sub".to_owned(), person.id.as_str().into());
+    Ok(claims.into())
+}
+
+/// From the header, or from a form (RFC 6750 section 2.1 and 2.2); never from the query, and never twice.
+fn bearer(method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<String, TokenRefusal> {
+    let in_header = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let in_header = in_header.map(crate::verifier::bearer_of).transpose()?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let mut in_form = None;
+    if *method == Method::POST && kind.starts_with("application/x-www-form-urlencoded") {
+        let form = Parameters::read_strictly(body).map_err(|error| TokenRefusal::InvalidRequest(error.description))?;
+        in_form = form.get("access_token").map(str::to_owned);
+    }
+    match (in_header, in_form) {
+        (Some(_), Some(_)) => {
+            Err(TokenRefusal::InvalidRequest("the access token is sent in more than one way".to_owned()))
+        }
+        (Some(token), None) | (None, Some(token)) => Ok(token),
+        (None, None) => Err(TokenRefusal::Missing),
+    }
+}

@@ -1,1 +1,68 @@
-fn main() {}
+//! The Agamid server and command line.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `cli.rs` | the commands, as types |
+//! | `config.rs` | `agamid.toml` and the environment |
+//! | `settings.rs` | settings: records in the store, seeded and locked by the configuration |
+//! | `compose.rs` | builds the house: the one file that names concrete types |
+//! | `serve.rs` | listeners, background jobs, graceful stop |
+//! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
+//! | `init.rs` | `agamid init` |
+//! | `flow.rs` | `agamid flow check` |
+//!
+//! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
+
+mod cli;
+mod compose;
+mod config;
+mod demo;
+mod flow;
+mod init;
+mod listen;
+mod out;
+mod seed;
+mod serve;
+mod settings;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Exit codes of all commands.
+enum Exit {
+    /// The thing asked about has errors.
+    Errors,
+    /// It could not be done; the reason was printed.
+    Failed(String),
+}
+
+fn main() -> ExitCode {
+    agamid_core::jose::install_crypto_provider();
+    match run(cli::Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Exit::Errors) => ExitCode::from(1),
+        Err(Exit::Failed(reason)) => {
+            out::error(&format!("agamid: {reason}"));
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn run(command: cli::Command) -> Result<(), Exit> {
+    match command {
+        cli::Command::Demo(options) => on_runtime(demo::demo(options)),
+        cli::Command::Serve { config } => on_runtime(serve::serve_file(config)),
+        cli::Command::Init { dir } => on_runtime(init::init(dir)),
+        cli::Command::Flow { tool: cli::FlowTool::Check { paths, format } } => flow::check(&paths, format),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = Result<(), String>>) -> Result<(), Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::Failed(format!("the runtime could not start: {error}")))?;
+    runtime.block_on(work).map_err(Exit::Failed)
+}

@@ -1,1 +1,59 @@
-//! The admin REST API: projects, health, metrics
+//! The admin listener: health, metrics, and the admin API.
+//!
+//! | method and path | scope |
+//! | --- | --- |
+//! | `GET /health/live`, `GET /health/ready`, `GET /metrics` | none |
+//! | `GET /config/v1/projects`, `GET /config/v1/projects/{name}` | `config.projects.read` |
+//! | `PUT /config/v1/projects/{name}` | `config.projects.write` |
+//!
+//! To add a resource: a file beside `projects.rs`, its routes in [`router`], a row in `docs/operate.md`.
+
+mod authorize;
+mod health;
+mod projects;
+
+use std::sync::Arc;
+
+use agamid_core::ports::TokenVerifier;
+use agamid_flow_engine::Engine;
+use agamid_store::Store;
+use agamid_web::Problem;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The largest archive that can be deployed, in bytes.
+const MAX_ARCHIVE: usize = 16 << 20;
+
+/// What the API is made of.
+pub struct ConfigApiParts {
+    /// Asked for readiness.
+    pub store: Store,
+    /// Projects.
+    pub engine: Engine,
+    /// Checks access tokens.
+    pub verifier: Arc<dyn TokenVerifier>,
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+    /// The listener's own origin, as callers use it.
+    pub origin: String,
+}
+
+type Api = Arc<ConfigApiParts>;
+
+/// The routes. Everything but health and metrics needs a token; what has no route is refused as unknown.
+pub fn router(parts: ConfigApiParts) -> Router {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/config/v1/projects", get(projects::list))
+        .route("/config/v1/projects/{name}", get(projects::show).put(projects::deploy))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such resource"))
+        .layer(DefaultBodyLimit::max(MAX_ARCHIVE))
+        .layer(CatchPanicLayer::new())
+        .with_state(Arc::new(parts))
+}

@@ -1,0 +1,82 @@
+//! The command line, as types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Agamid: an OpenID Provider whose login journeys are programs.
+#[derive(Debug, Parser)]
+#[command(name = "agamid", version, about, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Everything on, loopback only, with sample users and flows.
+    Demo(DemoOptions),
+    /// The server, for production.
+    Serve {
+        /// The node's configuration.
+        #[arg(long, default_value = "agamid.toml")]
+        config: PathBuf,
+    },
+    /// Writes a commented agamid.toml, the envelope key, a first administrator and a first flow project.
+    Init {
+        /// The folder to fill; made if missing.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Tools for flow authors; no server needed.
+    Flow {
+        /// Which tool.
+        #[command(subcommand)]
+        tool: FlowTool,
+    },
+}
+
+/// `agamid flow …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum FlowTool {
+    /// Compiles and checks flows; exit code 1 when there are errors.
+    Check {
+        /// `.flow` files, project folders or `.gama` archives.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// How findings are printed.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// With the source line, for people.
+    Text,
+    /// `{"files": n, "diagnostics": […]}`
+    Json,
+}
+
+/// `agamid demo`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoOptions {
+    /// The public listener; the admin listener is on the next port, the sample relying party on the one after.
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Where records live; a temporary folder unless given.
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Flow projects, watched; the shipped ones unless given.
+    #[arg(long)]
+    pub(crate) flows: Option<PathBuf>,
+    /// Built plugins, watched.
+    #[arg(long)]
+    pub(crate) plugins: Option<PathBuf>,
+    /// Don't open a browser.
+    #[arg(long)]
+    pub(crate) no_open: bool,
+}

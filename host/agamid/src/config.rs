@@ -1,0 +1,215 @@
+//! The node's configuration: what it needs before it can reach the store. All else is a setting (`settings.rs`).
+//!
+//! `agamid.toml`, then the environment (`AGAMID_PUBLIC__ISSUER`; two underscores between levels) on top. Anything
+//! unknown or of the wrong type stops the start with file, line, key and what is allowed.
+
+mod layers;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub(crate) use layers::ConfigError;
+
+/// `agamid.toml`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NodeConfig {
+    /// The listener for end users and relying parties.
+    pub(crate) public: Public,
+    /// The listener for operators.
+    pub(crate) admin: Admin,
+    /// Where records live.
+    pub(crate) store: StoreConfig,
+    /// Where the keys to sealed records are.
+    pub(crate) secrets: Secrets,
+    /// Where flow projects come from.
+    pub(crate) flows: Flows,
+    /// Where plugins come from.
+    pub(crate) plugins: Plugins,
+    /// How the log looks.
+    pub(crate) log: Log,
+    /// Fills an empty store: one table for each section of settings, and lists of clients and persons.
+    pub(crate) seed: Seed,
+    /// Pins settings for good: one table for each section.
+    pub(crate) lock: toml::Table,
+}
+
+/// `[public]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Public {
+    /// Address and port.
+    pub(crate) listen: SocketAddr,
+    /// The issuer: an https origin, or http on a loopback host.
+    pub(crate) issuer: String,
+    /// Networks of proxies whose `X-Forwarded-For` counts.
+    pub(crate) trusted_proxies: Vec<String>,
+}
+
+impl Default for Public {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            issuer: "http://localhost:8080".to_owned(),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Admin {
+    /// Address and port; loopback unless set.
+    pub(crate) listen: SocketAddr,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)) }
+    }
+}
+
+/// `[store]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StoreConfig {
+    /// `sled:DIRECTORY` or `memory:`.
+    pub(crate) url: String,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { url: "sled:./data".to_owned() }
+    }
+}
+
+/// `[secrets]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Secrets {
+    /// The file with the envelope key, readable by its owner only.
+    pub(crate) envelope_key_file: PathBuf,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self { envelope_key_file: PathBuf::from("./data/envelope.key") }
+    }
+}
+
+/// `[flows]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Flows {
+    /// A folder of flow projects, imported into an empty store.
+    pub(crate) dir: Option<PathBuf>,
+    /// Whether a change in that folder goes live at once.
+    pub(crate) watch: bool,
+}
+
+#[expect(clippy::derivable_impls, reason = "the default is part of the contract and stands beside its siblings")]
+impl Default for Flows {
+    fn default() -> Self {
+        Self { dir: None, watch: false }
+    }
+}
+
+/// `[plugins]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Plugins {
+    /// A folder of built components.
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// One event a line, for machines or for people.
+    pub(crate) format: LogFormat,
+    /// What is logged: `info`, or `info,agamid_store=debug`.
+    pub(crate) level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Json, level: "info".to_owned() }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For reading.
+    Pretty,
+}
+
+/// `[seed]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Seed {
+    /// Clients.
+    pub(crate) clients: Vec<toml::Table>,
+    /// Persons, with password hashes only.
+    pub(crate) persons: Vec<toml::Table>,
+    /// The sections of settings.
+    #[serde(flatten)]
+    pub(crate) sections: toml::Table,
+}
+
+/// The sections that `[seed.*]` and `[lock.*]` may have.
+pub(crate) const SECTIONS: [&str; 4] = ["flows", "identity", "oauth", "plugins"];
+
+impl NodeConfig {
+    /// Reads the file and the environment (`variables`: all of it; others than ours are ignored).
+    pub(crate) fn load(
+        file: &Path,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|cause| ConfigError::Unreadable {
+            file: file.to_owned(),
+            cause: cause.to_string(),
+        })?;
+        let config: Self = layers::read(file, &text, variables)?;
+        config.check(file)?;
+        Ok(config)
+    }
+
+    /// What types can't say.
+    fn check(&self, file: &Path) -> Result<(), ConfigError> {
+        let refuse = |key: &str, reason: String| {
+            Err(ConfigError::Value { file: file.to_owned(), key: key.to_owned(), reason })
+        };
+        for section in self.seed.sections.keys() {
+            if !SECTIONS.contains(&section.as_str()) {
+                return refuse(&format!("seed.{section}"), unknown_section("clients, persons, "));
+            }
+        }
+        for section in self.lock.keys() {
+            if !SECTIONS.contains(&section.as_str()) {
+                return refuse(&format!("lock.{section}"), unknown_section(""));
+            }
+        }
+        if self.public.listen == self.admin.listen && self.public.listen.port() != 0 {
+            return refuse("admin.listen", "is the same address as public.listen; give each its own port".to_owned());
+        }
+        if self.flows.watch && self.flows.dir.is_none() {
+            return refuse("flows.watch", "needs flows.dir, the folder to watch".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn unknown_section(more: &str) -> String {
+    format!("is not a section; allowed are {more}{}", SECTIONS.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! `agamid flow …`: tools for flow authors.

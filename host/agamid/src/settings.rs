@@ -1,0 +1,100 @@
+//! Settings: records in the store, one a section. `[seed.*]` fills them into an empty store, `[lock.*]` wins for good.
+
+use agamid_store::{Batch, Expect, Store, StoreError};
+use agamid_store::setting::Setting;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::config::NodeConfig;
+
+/// Why the settings could not be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// A key or its type is wrong.
+    #[error("{origin}.{section}: {key}: {reason}")]
+    Refused {
+        /// `seed`, `lock` or `stored`.
+        origin: &'static str,
+        /// The section.
+        section: &'static str,
+        /// The key below it.
+        key: String,
+        /// What is wrong and what is allowed.
+        reason: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The settings of one section as they are in force: what the store has (the seed, if it has none yet), with the
+/// locked keys on top.
+pub(crate) async fn section<T: Serialize + DeserializeOwned + Default>(
+    store: &Store,
+    config: &NodeConfig,
+    section: &'static str,
+) -> Result<T, SettingsError> {
+    let stored = match store.get::<Setting>(section).await? {
+        Some(found) => found.record.value,
+        None => seed::<T>(store, config, section).await?,
+    };
+    let Some(lock) = config.lock.get(section) else {
+        return read("stored", section, stored);
+    };
+    let mut value = stored;
+    merge(&mut value, to_json("lock", section, lock)?);
+    read("lock", section, value)
+}
+
+async fn seed<T: Serialize + DeserializeOwned + Default>(
+    store: &Store,
+    config: &NodeConfig,
+    section: &'static str,
+) -> Result<serde_json::Value, SettingsError> {
+    let settings: T = match config.seed.sections.get(section) {
+        Some(table) => read("seed", section, to_json("seed", section, table)?)?,
+        None => T::default(),
+    };
+    let value = serde_json::to_value(&settings).map_err(|error| refused("seed", section, "(all)", &error))?;
+    let setting = Setting { section: section.to_owned(), value };
+    store.commit(Batch::new().put(&setting, Expect::Absent)).await?;
+    Ok(setting.value)
+}
+
+fn to_json(
+    origin: &'static str,
+    section: &'static str,
+    value: &toml::Value,
+) -> Result<serde_json::Value, SettingsError> {
+    serde_json::to_value(value).map_err(|error| refused(origin, section, "(all)", &error))
+}
+
+fn read<T: DeserializeOwned>(
+    origin: &'static str,
+    section: &'static str,
+    value: serde_json::Value,
+) -> Result<T, SettingsError> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| refused(origin, section, &error.path().to_string(), error.inner()))
+}
+
+fn refused(
+    origin: &'static str,
+    section: &'static str,
+    key: &str,
+    reason: &serde_json::Error,
+) -> SettingsError {
+    SettingsError::Refused { origin, section, key: key.to_owned(), reason: reason.to_string() }
+}
+
+/// Puts `over` on top of `base`, table by table.
+fn merge(base: &mut serde_json::Value, over: serde_json::Value) {
+    match (base, over) {
+        (serde_json::Value::Object(base), serde_json::Value::Object(over)) => {
+            for (key, value) in over {
+                merge(base.entry(key).or_insert(serde_json::Value::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}

@@ -66,3 +66,8 @@ fn on_runtime(work: impl Future<Output = Result<(), String>>) -> Result<(), Exit
         .map_err(|error| Exit::Failed(format!("the runtime could not start: {error}")))?;
     runtime.block_on(work).map_err(Exit::Failed)
 }
+
+/// The hash of a password that goes into a seed.
+fn seed_hash(env: &agamid_core::Env, password: &str) -> Result<String, String> {
+    agamid_identity::password::hash_password(env, password).map_err(|error| error.to_string())
+}

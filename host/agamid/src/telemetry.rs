@@ -12,7 +12,10 @@ pub(crate) fn start_log(log: &Log) -> Result<(), String> {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
-        LogFormat::Pretty => lines.compact().with_target(false).try_init(),
+        LogFormat::Pretty => {
+            let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+            lines.compact().with_target(false).with_ansi(colours).try_init()
+        }
     };
     started.map_err(|error| format!("the log could not start: {error}"))
 }

@@ -377,7 +377,7 @@ async fn load_revision(store: &Store, web: &Web, hash: &str) -> Result<Revision,
         })?;
         files.insert(path, content);
     }
-    let project = ProjectFiles::stored(files)?;
+    let project = ProjectFiles::from_files(files)?;
     let name = project.manifest.project_name.clone();
     Revision::rebuild(project, web).map_err(|findings| DeployError::Refused { project: name, findings })
 }

@@ -109,7 +109,8 @@ impl ProjectFiles {
         Self::from_files(without_top_folder(files))
     }
 
-    fn from_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, ProjectError> {
+    /// A project from files by path.
+    pub fn from_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, ProjectError> {
         let text = files.get("project.json").ok_or_else(|| ProjectError::Manifest {
             line: 0,
             reason: "the file is missing; it needs at least {\"projectName\": \"…\", \"version\": \"…\"}".to_owned(),
@@ -125,11 +126,6 @@ impl ProjectFiles {
             return Err(ProjectError::Manifest { line: 0, reason });
         }
         Ok(Self { manifest, files })
-    }
-
-    /// A project from files as the store keeps them.
-    pub(crate) fn stored(files: BTreeMap<String, Vec<u8>>) -> Result<Self, ProjectError> {
-        Self::from_files(files)
     }
 
     /// The flows: qualified name (from the file's name), path, source.

@@ -120,7 +120,7 @@ async fn login(State(party): State<Arc<RelyingParty>>, Query(options): Query<Log
     let challenge = URL_SAFE_NO_PAD
         .encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, login.verifier.as_bytes()));
     let url = party.authorize_url(&options, &login.state, &login.nonce, &challenge);
-    let cookie = party.logins.begin(Login { request: url.clone(), ..login });
+    let cookie = party.logins.begin(login.asking(&url));
     ([(header::SET_COOKIE, cookie)], Redirect::to(&url)).into_response()
 }
 

@@ -42,6 +42,12 @@ impl Login {
             browser: random(env),
         }
     }
+
+    /// With the request that it sends.
+    pub(super) fn asking(mut self, request: &str) -> Self {
+        request.clone_into(&mut self.request);
+        self
+    }
 }
 
 fn random(env: &Env) -> String {

@@ -1,0 +1,187 @@
+//! Builds the house. The one file that names concrete types.
+
+use std::sync::Arc;
+
+use agamid_auth_server::{AuthServer, AuthServerParts, OauthSettings};
+use agamid_config_api::ConfigApiParts;
+use agamid_core::Env;
+use agamid_core::seal::{EnvelopeKey, Sealer};
+use agamid_flow_engine::project::ProjectFiles;
+use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
+use agamid_identity::{Identity, IdentityParts, IdentitySettings};
+use agamid_plugin_host::{PluginHost, PluginHostParts, PluginSettings};
+use agamid_store::Store;
+use agamid_web::{Web, WebConfig};
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::config::NodeConfig;
+use crate::{seed, settings};
+
+/// The running parts that commands need.
+pub(crate) struct House {
+    pub(crate) store: Store,
+    pub(crate) engine: Engine,
+    pub(crate) auth_server: AuthServer,
+    pub(crate) public: Router,
+    pub(crate) admin: Router,
+    /// File watchers; they stop when dropped.
+    _watchers: Vec<notify::RecommendedWatcher>,
+}
+
+/// The projects that every server has.
+#[derive(rust_embed::RustEmbed)]
+#[folder = "../../flows"]
+struct Shipped;
+
+/// The projects that ship, `demo` only where it is wanted.
+pub(crate) fn shipped(with_demo: bool) -> Result<Vec<ProjectFiles>, String> {
+    let mut found = Vec::new();
+    for name in ["agamid", "demo"] {
+        if name == "demo" && !with_demo {
+            continue;
+        }
+        let prefix = format!("{name}/");
+        let files = Shipped::iter().filter_map(|path| {
+            let content = Shipped::get(&path)?.data.into_owned();
+            Some((path.strip_prefix(&prefix)?.to_owned(), content))
+        });
+        let project = ProjectFiles::from_files(files.collect()).map_err(|error| format!("project {name}: {error}"))?;
+        found.push(project);
+    }
+    Ok(found)
+}
+
+/// Builds everything, in the order of the arrows.
+pub(crate) async fn compose(
+    config: &NodeConfig,
+    env: Env,
+    with_demo: bool,
+    metrics: PrometheusHandle,
+) -> Result<House, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let key = &config.secrets.envelope_key_file;
+    let envelope = EnvelopeKey::load(key)
+        .map_err(|error| format!("secrets.envelope_key_file: {error} (`agamid init` makes one)"))?;
+    let sealer = Sealer::new(envelope, env.clone());
+    let store = Store::open(&config.store.url, env.clone()).await.map_err(|e| format!("store.url: {e}"))?;
+    let web = web(config, &env)?;
+
+    let identity_settings: IdentitySettings = section(&store, config, "identity").await?;
+    let flow_settings: FlowSettings = section(&store, config, "flows").await?;
+    let oauth_settings: OauthSettings = section(&store, config, "oauth").await?;
+    let plugin_settings: PluginSettings = section(&store, config, "plugins").await?;
+
+    let identity = Identity::new(IdentityParts {
+        env: env.clone(),
+        store: store.clone(),
+        sealer: sealer.clone(),
+        settings: identity_settings,
+    })
+    .map_err(|e| text(&e))?;
+    let organisation = identity.organisations.ensure_default().await.map_err(|e| text(&e))?;
+
+    let plugins = PluginHost::new(PluginHostParts {
+        store: store.clone(),
+        modules: agamid_host_modules::all(&identity),
+        settings: plugin_settings,
+    })
+    .map_err(|e| text(&e))?;
+    let mut watchers = Vec::new();
+    if let Some(folder) = &config.plugins.dir {
+        plugins.load_folder(folder).await.map_err(|e| text(&e))?;
+        if config.flows.watch && folder.exists() {
+            watchers.push(plugins.watch(folder).map_err(|e| format!("plugins.dir: {e}"))?);
+        }
+    }
+
+    let engine = Engine::new(EngineParts {
+        env: env.clone(),
+        store: store.clone(),
+        sealer: sealer.clone(),
+        web: web.clone(),
+        routines: Arc::new(plugins),
+        settings: flow_settings,
+    })
+    .await
+    .map_err(|e| text(&e))?;
+    deploy(config, &engine, with_demo, &mut watchers).await?;
+    engine.follow_plugins();
+
+    let auth_server = AuthServer::new(AuthServerParts {
+        env: env.clone(),
+        store: store.clone(),
+        sealer,
+        web: web.clone(),
+        engine: engine.clone(),
+        identity: identity.clone(),
+        organisation: organisation.id.clone(),
+        settings: oauth_settings,
+    })
+    .await
+    .map_err(|e| text(&e))?;
+    seed::seed(config, &store, &identity, &organisation.id, &auth_server).await?;
+
+    let public = Router::new().merge(web.assets()).merge(engine.router()).merge(auth_server.router());
+    let public = web.layer(public);
+    let admin = agamid_config_api::router(ConfigApiParts {
+        store: store.clone(),
+        engine: engine.clone(),
+        verifier: Arc::new(auth_server.clone()),
+        metrics,
+        origin: format!("http://{}", config.admin.listen),
+    });
+    Ok(House { store, engine, auth_server, public, admin, _watchers: watchers })
+}
+
+async fn section<T: serde::Serialize + serde::de::DeserializeOwned + Default>(
+    store: &Store,
+    config: &NodeConfig,
+    name: &'static str,
+) -> Result<T, String> {
+    settings::section(store, config, name).await.map_err(|error| error.to_string())
+}
+
+fn web(config: &NodeConfig, env: &Env) -> Result<Web, String> {
+    let issuer = url::Url::parse(&config.public.issuer)
+        .map_err(|error| format!("public.issuer {:?} is no URL: {error}", config.public.issuer))?;
+    let mut trusted_proxies = Vec::new();
+    for (at, network) in config.public.trusted_proxies.iter().enumerate() {
+        let parsed = network.parse().map_err(|_| {
+            format!("public.trusted_proxies[{at}]: {network:?} is no network such as \"10.0.0.0/8\"")
+        })?;
+        trusted_proxies.push(parsed);
+    }
+    Web::new(WebConfig { issuer, trusted_proxies, dev: config.flows.watch }, env.clone())
+        .map_err(|error| error.to_string())
+}
+
+/// Puts projects into service: those that ship where they are missing, and those of `flows.dir` into an empty store,
+/// or always where it is watched. In the demo a broken project is reported and the rest serves.
+async fn deploy(
+    config: &NodeConfig,
+    engine: &Engine,
+    with_demo: bool,
+    watchers: &mut Vec<notify::RecommendedWatcher>,
+) -> Result<(), String> {
+    let empty = engine.catalog().projects().iter().all(|project| project.name == "agamid");
+    let own = config.flows.dir.as_ref().filter(|_| config.flows.watch || empty);
+    if let Some(folder) = own {
+        let failed = engine.load_folder(folder).await;
+        if let (false, Some((name, error))) = (config.flows.watch, failed.first()) {
+            return Err(format!("flows.dir: {name}: {error}; see `agamid flow check {name}`"));
+        }
+    }
+    for project in shipped(with_demo)? {
+        if engine.catalog().project(&project.manifest.project_name).is_none() {
+            let name = project.manifest.project_name.clone();
+            if let Err(error) = engine.catalog().deploy(project, "shipped").await {
+                return Err(format!("the shipped project {name}: {error}; are the plugins built (`cargo xtask plugins`)?"));
+            }
+        }
+    }
+    if let (true, Some(folder)) = (config.flows.watch, &config.flows.dir) {
+        watchers.push(engine.watch(folder).map_err(|error| format!("flows.dir {}: {error}", folder.display()))?);
+    }
+    Ok(())
+}

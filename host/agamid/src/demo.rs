@@ -1,0 +1,166 @@
+//! `agamid demo`: everything on, loopback only, with sample people, clients, flows and a relying party.
+
+mod relying_party;
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agamid_auth_server::client::Client;
+use agamid_core::Env;
+use agamid_core::seal::EnvelopeKey;
+use tokio::net::TcpListener;
+
+use crate::cli::DemoOptions;
+use crate::compose::compose;
+use crate::config::{Log, LogFormat, NodeConfig};
+use crate::{listen, out, seed_hash, serve, telemetry};
+
+/// People of the demo; the password of each is `demo-<name>-123`.
+const PEOPLE: [(&str, &str, &str); 3] = [("alice", "Alice", "Liddell"), ("bob", "Bob", "Builder"), ("admin", "Ada", "Min")];
+/// How long the admin token of a demo lives.
+const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Where the shipped flows and built plugins are, when the demo is started from the repository.
+const FLOWS: &str = "flows";
+const PLUGINS: &str = "plugins/dist";
+
+/// Runs the demo until it is told to stop.
+pub(crate) async fn demo(options: DemoOptions) -> Result<(), String> {
+    telemetry::start_log(&Log { format: LogFormat::Pretty, level: "info,agamid_store=warn".to_owned() })?;
+    let metrics = telemetry::start_metrics()?;
+    let (public, admin, party) = bind_all(options.port).await?;
+    let folder = match &options.data {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?),
+    };
+    let data = options.data.clone().or_else(|| folder.as_ref().map(|folder| folder.path().to_owned()));
+    let data = data.ok_or("no data folder")?;
+    let env = Env::system();
+    let config = configure(&options, &data, &env)?;
+    let house = compose(&config, env.clone(), true, metrics).await?;
+    let token = house.auth_server.issue_admin_token("demo-admin", ADMIN_TOKEN_LIFETIME).await;
+    let token = token.map_err(|error| error.to_string())?;
+    write_token(&data.join("admin.token"), token.expose()).map_err(|error| format!("admin.token: {error}"))?;
+    let party_origin = format!("http://127.0.0.1:{}", options.port + 2);
+    let flows = house.engine.catalog().projects().into_iter().flat_map(|project| project.launchable.into_keys());
+    let router = relying_party::router(relying_party::Parts {
+        env,
+        issuer: config.public.issuer.clone(),
+        origin: party_origin.clone(),
+        flows: flows.map(|flow| (format!("agama_{flow}"), flow)).collect(),
+    })?;
+    tracing::info!(event = "demo.application", url = party_origin, "open this in a browser");
+    if !options.no_open {
+        open_browser(&party_origin);
+    }
+    let stop = listen::stop_signal().map_err(|error| error.to_string())?;
+    serve::run(house, public, admin, vec![(party, router)], &config.public.issuer, stop).await
+}
+
+/// Public and admin on both loopback addresses, the relying party on the one that is another site.
+async fn bind_all(port: u16) -> Result<(Vec<TcpListener>, Vec<TcpListener>, TcpListener), String> {
+    let ports = (port.checked_add(1), port.checked_add(2));
+    let (Some(second), Some(third)) = ports else {
+        return Err(format!("--port {port}: the demo needs this port and the two after it"));
+    };
+    let bind = |port: u16, purpose| listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), purpose);
+    let failed = |error: listen::BindError| error.to_string();
+    let mut public = vec![bind(port, "the provider").await.map_err(failed)?];
+    let mut admin = vec![bind(second, "the admin listener").await.map_err(failed)?];
+    let party = bind(third, "the sample application").await.map_err(failed)?;
+    // Where IPv6 is off the demo goes on without.
+    public.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.ok());
+    admin.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, second)).await.ok());
+    Ok((public, admin, party))
+}
+
+fn configure(options: &DemoOptions, data: &Path, env: &Env) -> Result<NodeConfig, String> {
+    std::fs::create_dir_all(data).map_err(|error| format!("--data {}: {error}", data.display()))?;
+    let mut config = NodeConfig::default();
+    config.public.issuer = format!("http://localhost:{}", options.port);
+    config.admin.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port + 1));
+    config.store.url = format!("sled:{}", data.join("store").display());
+    config.secrets.envelope_key_file = data.join("envelope.key");
+    EnvelopeKey::load_or_create(&config.secrets.envelope_key_file, env).map_err(|error| error.to_string())?;
+    config.flows.dir = folder(options.flows.as_ref(), FLOWS, "--flows")?;
+    config.flows.watch = config.flows.dir.is_some();
+    config.plugins.dir = folder(options.plugins.as_ref(), PLUGINS, "--plugins")?;
+    let port = options.port + 2;
+    let seed = format!(
+        r#"
+        [flows]
+        default_acr = "agama_demo.password"
+        [plugins]
+        allow_unsigned = true
+        [plugins.grants."extras:otp"]
+        proves = ["otp"]
+        [[clients]]
+        client_id = "demo-rp"
+        client_name = "Sample application"
+        client_uri = "http://127.0.0.1:{port}"
+        token_endpoint_auth_method = "none"
+        redirect_uris = ["http://127.0.0.1:{port}/cb"]
+        scopes = ["openid", "profile", "email", "phone"]
+        [[clients]]
+        client_id = "demo-admin"
+        client_name = "Agamid administration"
+        token_endpoint_auth_method = "none"
+        scopes = ["openid", "config.projects.read", "config.projects.write"]
+        [[clients]]
+        client_id = "demo-confidential"
+        client_name = "Sample application with a secret"
+        secret_hash = "{}"
+        redirect_uris = ["http://127.0.0.1:{port}/cb"]
+        scopes = ["openid", "profile", "email"]
+        require_consent = false
+        id_token_signed_response_alg = "ES256"
+        "#,
+        Client::hash_secret("demo-confidential-secret-123"),
+    );
+    config.seed = toml::from_str(&seed).map_err(|error| error.to_string())?;
+    for (name, given, family) in PEOPLE {
+        let mut person = toml::Table::new();
+        let hash = seed_hash(env, &format!("demo-{name}-123"))?;
+        for (key, value) in [
+            ("username", name),
+            ("password_hash", hash.as_str()),
+            ("email", &format!("{name}@example.org")),
+            ("given_name", given),
+            ("family_name", family),
+        ] {
+            person.insert(key.to_owned(), value.into());
+        }
+        person.insert("administrator".to_owned(), (name == "admin").into());
+        config.seed.persons.push(person);
+    }
+    Ok(config)
+}
+
+/// The folder named, or the repository's own where it is there.
+fn folder(named: Option<&PathBuf>, own: &str, option: &str) -> Result<Option<PathBuf>, String> {
+    match named {
+        Some(folder) if folder.is_dir() => Ok(Some(folder.clone())),
+        Some(folder) => Err(format!("{option} {}: no such folder", folder.display())),
+        None => Ok(Some(PathBuf::from(own)).filter(|folder| folder.is_dir())),
+    }
+}
+
+fn write_token(path: &Path, token: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    std::io::Write::write_all(&mut file, token.as_bytes())
+}
+
+/// Opens the sample application where there is a desktop; nothing happens elsewhere.
+fn open_browser(url: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let quiet = std::process::Stdio::null;
+    let started =
+        std::process::Command::new(program).arg(url).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
+    if started.is_err() {
+        out::error(&format!("open {url} in a browser"));
+    }
+}

@@ -1,0 +1,71 @@
+//! `agamid serve`: listeners, background jobs, graceful stop.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agamid_core::Env;
+use agamid_store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::compose::{House, compose};
+use crate::config::NodeConfig;
+use crate::{listen, out, telemetry};
+
+/// How often expired records are removed, and how many at a time.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+const SWEEP_AT_ONCE: usize = 1_000;
+
+/// Runs the server of a configuration file until it is told to stop.
+pub(crate) async fn serve_file(file: PathBuf) -> Result<(), String> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let config = NodeConfig::load(&file, variables).map_err(|error| error.to_string())?;
+    telemetry::start_log(&config.log)?;
+    let metrics = telemetry::start_metrics()?;
+    let public = listen::bind(config.public.listen, "public.listen").await.map_err(|e| e.to_string())?;
+    let admin = listen::bind(config.admin.listen, "admin.listen").await.map_err(|e| e.to_string())?;
+    let house = compose(&config, Env::system(), false, metrics).await?;
+    let stop = listen::stop_signal().map_err(|error| error.to_string())?;
+    run(house, vec![public], vec![admin], Vec::new(), &config.public.issuer, stop).await
+}
+
+/// Serves until `stop`; then requests in progress end, and the store is closed.
+pub(crate) async fn run(
+    house: House,
+    public: Vec<TcpListener>,
+    admin: Vec<TcpListener>,
+    more: Vec<(TcpListener, axum::Router)>,
+    issuer: &str,
+    stop: watch::Receiver<bool>,
+) -> Result<(), String> {
+    let sweeper = tokio::spawn(sweep(house.store.clone(), stop.clone()));
+    let mut serving = tokio::task::JoinSet::new();
+    for listener in public {
+        serving.spawn(listen::serve(listener, house.public.clone(), stop.clone()));
+    }
+    for listener in admin {
+        serving.spawn(listen::serve(listener, house.admin.clone(), stop.clone()));
+    }
+    for (listener, router) in more {
+        serving.spawn(listen::serve(listener, router, stop.clone()));
+    }
+    tracing::info!(event = "server.ready", issuer);
+    out::line(&format!("ready {issuer}"));
+    while serving.join_next().await.is_some() {}
+    sweeper.abort();
+    let closed = house.store.close().await.map_err(|error| error.to_string());
+    tracing::info!(event = "server.stopped");
+    closed
+}
+
+/// Removes expired records in bounded steps.
+async fn sweep(store: Store, stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        match store.sweep(SWEEP_AT_ONCE).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(event = "store.swept", removed),
+            Err(error) => tracing::warn!(event = "store.sweep_failed", %error),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What clients see.
+
+mod admin;
+mod journey;
+mod metadata;
+mod token;

@@ -15,8 +15,11 @@ fn error_of(output: &Output) -> String {
 #[test]
 fn an_unknown_setting_stops_the_start_and_is_named_with_file_line_and_key() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("agamid.toml"), "[public]\nissuer = \"http://localhost:1\"\nlisten_on = 1\n")
-        .unwrap();
+    std::fs::write(
+        folder.path().join("agamid.toml"),
+        "[public]\nissuer = \"http://localhost:1\"\nlisten_on = 1\n",
+    )
+    .unwrap();
     let output = agamid(&["serve"], folder.path());
     assert_eq!(output.status.code(), Some(3));
     let error = error_of(&output);
@@ -101,7 +104,11 @@ fn flow_check_names_file_line_column_and_exits_with_1() {
     std::fs::write(folder.path().join("a.good.flow"), good).unwrap();
     assert_eq!(agamid(&["flow", "check", "a.good.flow"], folder.path()).status.code(), Some(0));
 
-    std::fs::write(folder.path().join("a.bad.flow"), "Flow a.bad\n    Basepath \"a\"\n\nx = 1 + 2\nFinish true\n").unwrap();
+    std::fs::write(
+        folder.path().join("a.bad.flow"),
+        "Flow a.bad\n    Basepath \"a\"\n\nx = 1 + 2\nFinish true\n",
+    )
+    .unwrap();
     let output = agamid(&["flow", "check", "a.bad.flow", "--format", "json"], folder.path());
     assert_eq!(output.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -5,7 +5,6 @@
 
 mod cli;
 mod protocol;
-mod reload;
-mod security;
+
 mod support;
 mod tidy;

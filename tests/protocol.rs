@@ -1,6 +1,5 @@
 //! What clients see.
 
 mod admin;
-mod journey;
+
 mod metadata;
-mod token;

@@ -72,7 +72,8 @@ fn crates_depend_only_along_the_arrows() {
 #[test]
 fn only_the_parser_sees_pest() {
     for file in sources() {
-        let inside = file.ends_with("agama-lang/src/parse.rs") || file.to_string_lossy().contains("agama-lang/src/parse/");
+        let inside = file.ends_with("agama-lang/src/parse.rs")
+            || file.to_string_lossy().contains("agama-lang/src/parse/");
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(inside || !text.contains("pest::"), "{} uses pest", file.display());
     }

@@ -152,7 +152,16 @@ impl<'a> Sink<'a> {
     fn push(&mut self, severity: Severity, code: Code, span: Span, message: String, hint: String) {
         let (line, column) = self.index.line_column(span.start);
         let hint = Some(hint).filter(|hint| !hint.is_empty());
-        self.found.push(Diagnostic { code, severity, file: self.file.to_owned(), line, column, message, hint, span });
+        self.found.push(Diagnostic {
+            code,
+            severity,
+            file: self.file.to_owned(),
+            line,
+            column,
+            message,
+            hint,
+            span,
+        });
     }
 }
 

@@ -219,7 +219,8 @@ impl Body {
             Operand::Negated(path) => format!("-{}", self.full(path)),
             Operand::List(items) => format!("[{}]", self.operands(items, ", ")),
             Operand::Map(entries) => {
-                let shown: Vec<_> = entries.iter().map(|(key, value)| format!("{key}: {}", self.operand(value))).collect();
+                let shown: Vec<_> =
+                    entries.iter().map(|(key, value)| format!("{key}: {}", self.operand(value))).collect();
                 format!("{{{}}}", shown.join(", "))
             }
         }
@@ -230,16 +231,25 @@ impl Body {
     }
 
     fn instruction(&self, instruction: &Instruction) -> String {
-        let to = |target: &Option<Path>| target.as_ref().map_or(String::new(), |path| format!("{} = ", self.full(path)));
-        let caught = |error: &Option<u32>| error.map_or(String::new(), |slot| format!("| {} ", self.variable(slot)));
+        let to = |target: &Option<Path>| {
+            target.as_ref().map_or(String::new(), |path| format!("{} = ", self.full(path)))
+        };
+        let caught =
+            |error: &Option<u32>| error.map_or(String::new(), |slot| format!("| {} ", self.variable(slot)));
         match instruction {
-            Instruction::Assign { target, value } => format!("{} = {}", self.full(target), self.operand(value)),
+            Instruction::Assign { target, value } => {
+                format!("{} = {}", self.full(target), self.operand(value))
+            }
             Instruction::Log { args } => format!("log {}", self.operands(args, " ")),
             Instruction::Finish { value } => format!("finish {}", self.operand(value)),
             Instruction::Redirect { target, url } => format!("{}redirect {}", to(target), self.operand(url)),
             Instruction::Render { target, template, model, callback } => {
                 let model = model.as_ref().map_or("{}".to_owned(), |path| self.full(path));
-                format!("{}render {template:?} {model}{}", to(target), if *callback { " callback" } else { "" })
+                format!(
+                    "{}render {template:?} {model}{}",
+                    to(target),
+                    if *callback { " callback" } else { "" }
+                )
             }
             Instruction::Trigger { target, error, flow, args, overrides } => {
                 let flow = match flow {
@@ -247,7 +257,13 @@ impl Body {
                     FlowName::Variable(path) => format!("${}", self.full(path)),
                 };
                 let shown: Vec<_> = overrides.iter().map(|(from, by)| format!(" {from:?}→{by:?}")).collect();
-                format!("{}{}trigger {flow} {}{}", to(target), caught(error), self.operands(args, " "), shown.concat())
+                format!(
+                    "{}{}trigger {flow} {}{}",
+                    to(target),
+                    caught(error),
+                    self.operands(args, " "),
+                    shown.concat()
+                )
             }
             Instruction::Call { target, error, callee, args } => {
                 let callee = match callee {

@@ -79,11 +79,19 @@ fn physical_lines<'a>(source: &'a str, sink: &mut Sink<'_>) -> Vec<Physical<'a>>
                 Some(b'\r') => "a lone carriage return",
                 _ => "a form feed",
             };
-            sink.error(Code::BadCharacter, here, format!("{name} is not allowed"), "delete it; lines end with LF or CRLF");
+            sink.error(
+                Code::BadCharacter,
+                here,
+                format!("{name} is not allowed"),
+                "delete it; lines end with LF or CRLF",
+            );
         }
         let body = text.trim_start_matches([' ', '\t']);
         let indent = text.len() - body.len();
-        let code = body.get(..comment_start(body)).unwrap_or(body).trim_end_matches([' ', '\t', '\r', '\u{c}', '\0']);
+        let code = body
+            .get(..comment_start(body))
+            .unwrap_or(body)
+            .trim_end_matches([' ', '\t', '\r', '\u{c}', '\0']);
         if !code.is_empty() {
             found.push(Physical { indent, text: code, at: offset + indent });
         }

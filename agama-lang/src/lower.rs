@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::ast::{Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, Simple, Span, Stmt, StmtKind, VarExpr};
+use crate::ast::{
+    Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, Simple, Span, Stmt, StmtKind, VarExpr,
+};
 use crate::ir::{Access, Body, CalleeName, FlowName, IDX, Instruction, Operand, Path, Program};
 use crate::source::{LineIndex, to_u32};
 
@@ -56,7 +58,9 @@ impl Lowering<'_> {
         let index = usize::try_from(at).unwrap_or(usize::MAX);
         match self.body.code.get_mut(index) {
             Some(
-                Instruction::JumpUnless { to, .. } | Instruction::Jump(to) | Instruction::Next { exit: to, .. },
+                Instruction::JumpUnless { to, .. }
+                | Instruction::Jump(to)
+                | Instruction::Next { exit: to, .. },
             ) => *to = here,
             _ => {}
         }
@@ -117,9 +121,9 @@ impl Lowering<'_> {
         match expr {
             Expr::Simple(simple) => self.simple(simple),
             Expr::List(items, _) => Operand::List(items.iter().map(|item| self.expr(item)).collect()),
-            Expr::Map(entries, _) => {
-                Operand::Map(entries.iter().map(|(key, value)| (key.node.clone(), self.expr(value))).collect())
-            }
+            Expr::Map(entries, _) => Operand::Map(
+                entries.iter().map(|(key, value)| (key.node.clone(), self.expr(value))).collect(),
+            ),
         }
     }
 
@@ -199,9 +203,10 @@ impl Lowering<'_> {
                 },
                 args: self.simples(args),
             },
-            StmtKind::When { .. } | StmtKind::Match { .. } | StmtKind::Repeat { .. } | StmtKind::Iterate { .. } => {
-                Instruction::NoFinish
-            }
+            StmtKind::When { .. }
+            | StmtKind::Match { .. }
+            | StmtKind::Repeat { .. }
+            | StmtKind::Iterate { .. } => Instruction::NoFinish,
         }
     }
 

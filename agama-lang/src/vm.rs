@@ -53,7 +53,9 @@ pub fn start(catalog: &dyn Catalog, flow: &str, inputs: Map, limits: &Limits) ->
     let mut machine = Machine::new(catalog, state, limits);
     let effect = match machine.enter_first(flow, inputs) {
         Ok(()) => machine.run(),
-        Err(fault) => Effect::Crashed(Crash { message: fault.message, at: Place { flow: flow.to_owned(), line: 0 } }),
+        Err(fault) => {
+            Effect::Crashed(Crash { message: fault.message, at: Place { flow: flow.to_owned(), line: 0 } })
+        }
     };
     machine.finish(effect)
 }

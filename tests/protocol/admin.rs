@@ -27,11 +27,16 @@ async fn projects_need_a_token_with_the_scope() {
     let listed = browser.http.get(&url).bearer_auth(server.admin_token()).send().await.unwrap();
     assert_eq!(listed.status(), 200);
     let listed: serde_json::Value = serde_json::from_str(&listed.text().await.unwrap()).unwrap();
-    let names: Vec<&str> =
-        listed["projects"].as_array().unwrap().iter().map(|project| project["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = listed["projects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|project| project["name"].as_str().unwrap())
+        .collect();
     assert!(names.contains(&"demo"), "{names:?}");
     let one = browser.http.get(format!("{url}/demo")).bearer_auth(server.admin_token()).send().await.unwrap();
     assert_eq!(one.status(), 200);
-    let none = browser.http.get(format!("{url}/nothing")).bearer_auth(server.admin_token()).send().await.unwrap();
+    let none =
+        browser.http.get(format!("{url}/nothing")).bearer_auth(server.admin_token()).send().await.unwrap();
     assert_eq!(none.status(), 404);
 }

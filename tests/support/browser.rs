@@ -103,7 +103,8 @@ impl Shown {
 
     /// The page's only (or first) form, with the values it came with; buttons are not fields.
     pub(crate) fn form(&self) -> Form {
-        let start = self.body.find("<form").unwrap_or_else(|| panic!("no form on {}:\n{}", self.url, self.body));
+        let start =
+            self.body.find("<form").unwrap_or_else(|| panic!("no form on {}:\n{}", self.url, self.body));
         let body = &self.body[start..];
         let body = &body[..body.find("</form>").unwrap_or(body.len())];
         let action = attribute(tag(body), "action").unwrap_or_default();

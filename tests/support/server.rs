@@ -26,7 +26,9 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     for _ in 0..500 {
-        let base = 20_000 + (u16::try_from(std::process::id() % 300).unwrap() * 100 + NEXT.fetch_add(3, Ordering::SeqCst)) % 40_000;
+        let base = 20_000
+            + (u16::try_from(std::process::id() % 300).unwrap() * 100 + NEXT.fetch_add(3, Ordering::SeqCst))
+                % 40_000;
         let all = (base..base + 3).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok());
         if all {
             return base;

@@ -19,7 +19,10 @@ pub(crate) fn server(root: &Path) -> std::path::PathBuf {
     target(root).join("debug").join(format!("agamid{}", std::env::consts::EXE_SUFFIX))
 }
 
-#[expect(clippy::disallowed_methods, reason = "cargo itself tells the target directory through the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo itself tells the target directory through the environment"
+)]
 fn target(root: &Path) -> std::path::PathBuf {
     std::env::var("CARGO_TARGET_DIR").map_or_else(|_| root.join("target"), |dir| root.join(dir))
 }

@@ -29,7 +29,9 @@ pub(crate) fn cargo_tool(root: &Path, name: &str, version: &str) -> Result<(), F
     if exists(name) {
         return Ok(());
     }
-    say(&format!("installing {name} {version} with cargo (by hand: cargo install --locked {name}@{version})"));
+    say(&format!(
+        "installing {name} {version} with cargo (by hand: cargo install --locked {name}@{version})"
+    ));
     run(root, "cargo", &["install", "--locked", "--quiet", &format!("{name}@{version}")])
 }
 
@@ -41,7 +43,9 @@ fn find(names: &[&str]) -> Option<String> {
 pub(crate) fn debian_packages(packages: &[&str], why: &str) {
     let list = packages.join(" ");
     if !exists("apt-get") || !is_root() {
-        say(&format!("{list} is missing ({why}); install it by hand, on Debian: sudo apt-get install {list}"));
+        say(&format!(
+            "{list} is missing ({why}); install it by hand, on Debian: sudo apt-get install {list}"
+        ));
         return;
     }
     say(&format!("installing {list} with apt-get: {why}"));
@@ -55,8 +59,5 @@ pub(crate) fn debian_packages(packages: &[&str], why: &str) {
 }
 
 fn is_root() -> bool {
-    std::process::Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    std::process::Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

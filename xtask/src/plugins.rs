@@ -25,7 +25,8 @@ pub(crate) fn build_all(root: &Path) -> Result<(), Failure> {
         let manifest = folder.join(&name).join("plugin.toml");
         let component = component(&module, &manifest)?;
         let file = format!("{name}.wasm");
-        let digest: String = sha2::Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest: String =
+            sha2::Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
         say(&format!("plugins/dist/{file}: {} bytes, {digest}", component.len()));
         sums.push_str(&format!("{digest}  {file}\n"));
         write_if_new(&dist.join(&file), &component)?;
@@ -54,7 +55,8 @@ fn component(module: &Path, manifest: &Path) -> Result<Vec<u8>, Failure> {
         .module(&read(module)?)
         .and_then(|mut encoder| encoder.encode());
     let mut component = encoded.map_err(|error| format!("{}: {error:#}", module.display()))?;
-    let section = wasm_encoder::CustomSection { name: "agamid:manifest".into(), data: read(manifest)?.into() };
+    let section =
+        wasm_encoder::CustomSection { name: "agamid:manifest".into(), data: read(manifest)?.into() };
     wasm_encoder::ComponentSection::append_to_component(&section, &mut component);
     Ok(component)
 }
@@ -97,7 +99,10 @@ fn tool_chain() -> Result<ToolChain, Failure> {
     if Path::new("/usr/bin/cargo").exists() && exists("wasm-ld-19") {
         return Ok(ToolChain::Debian);
     }
-    Err(format!("no compiler for {TARGET}: run `rustup target add {TARGET}`, or on Debian install {}", DEBIAN.join(" ")))
+    Err(format!(
+        "no compiler for {TARGET}: run `rustup target add {TARGET}`, or on Debian install {}",
+        DEBIAN.join(" ")
+    ))
 }
 
 fn target_installed() -> bool {
@@ -112,7 +117,11 @@ impl ToolChain {
     fn build(&self, folder: &Path) -> Result<PathBuf, Failure> {
         let home = std::env::home_dir().unwrap_or_default();
         // No path of this machine goes into a component.
-        let remap = format!("--remap-path-prefix={}=/plugins --remap-path-prefix={}=/home", folder.display(), home.display());
+        let remap = format!(
+            "--remap-path-prefix={}=/plugins --remap-path-prefix={}=/home",
+            folder.display(),
+            home.display()
+        );
         let arguments = ["build", "--release", "--locked", "--quiet", "--target", TARGET];
         let mut command = match self {
             ToolChain::Rustup => {

@@ -49,7 +49,12 @@ fn check_subflow(flow: &Flow, name: &Ident, args: &[Simple], facts: &dyn Facts, 
                 found.inputs.join(", "),
                 args.len()
             );
-            sink.warning(Code::TooManyInputs, name.span, message, "the surplus ones are ignored; delete them");
+            sink.warning(
+                Code::TooManyInputs,
+                name.span,
+                message,
+                "the surplus ones are ignored; delete them",
+            );
         }
         Some(_) => {}
     }
@@ -78,7 +83,12 @@ fn check_routine(
                     format!("{least} to {} arguments", params.len())
                 };
                 let message = format!("{routine} takes {takes}, {} are given", args.len());
-                sink.error(Code::WrongArity, statement.span, message, format!("its signature is: {signature}"));
+                sink.error(
+                    Code::WrongArity,
+                    statement.span,
+                    message,
+                    format!("its signature is: {signature}"),
+                );
             }
         }
     }

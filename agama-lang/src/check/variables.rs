@@ -7,7 +7,8 @@ use crate::ast::{Flow, Ident};
 use crate::diagnostic::{Code, Sink};
 
 pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
-    let mut known: HashSet<&str> = flow.inputs.iter().chain(&flow.configs).map(|name| name.node.as_str()).collect();
+    let mut known: HashSet<&str> =
+        flow.inputs.iter().chain(&flow.configs).map(|name| name.node.as_str()).collect();
     known.insert("idx");
     let mut reads: Vec<&Ident> = Vec::new();
     statements(flow, &mut |statement| {

@@ -145,7 +145,9 @@ impl<'a> Variables<'a> {
                 self.simple(left);
                 self.simple(right);
             }
-            Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| self.condition(part)),
+            Condition::And(parts) | Condition::Or(parts) => {
+                parts.iter().for_each(|part| self.condition(part))
+            }
         }
     }
 

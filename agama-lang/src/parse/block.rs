@@ -42,7 +42,11 @@ impl<'a> Blocks<'a, '_> {
             let (statement, quit) = self.statement(line);
             found.extend(statement);
             if let Some(quit) = quit {
-                self.misplaced(line, "Quit may stand only directly in the body of a loop", "leave a loop with Quit When, directly in it");
+                self.misplaced(
+                    line,
+                    "Quit may stand only directly in the body of a loop",
+                    "leave a loop with Quit When, directly in it",
+                );
                 found.extend(quit.after);
             }
         }
@@ -152,7 +156,9 @@ impl<'a> Blocks<'a, '_> {
             LineNode::Log { args } => StmtKind::Log { args },
             LineNode::Finish { value } => StmtKind::Finish { value },
             LineNode::Rfac { target, url } => StmtKind::Rfac { target, url },
-            LineNode::Rrf { target, template, model, callback } => StmtKind::Rrf { target, template, model, callback },
+            LineNode::Rrf { target, template, model, callback } => {
+                StmtKind::Rrf { target, template, model, callback }
+            }
             LineNode::Call { target, error, callee, args } => StmtKind::Call { target, error, callee, args },
             LineNode::Trigger { target, error, flow, args } => {
                 StmtKind::Trigger { target, error, flow, args, overrides: self.overrides(line) }
@@ -165,9 +171,11 @@ impl<'a> Blocks<'a, '_> {
                 let arms = self.block(line, Self::arms);
                 StmtKind::Match { subject, arms, otherwise: self.otherwise(line) }
             }
-            LineNode::Repeat { target, count } => {
-                StmtKind::Repeat { target, count, body: self.block(line, Self::loop_body).unwrap_or_else(empty_body) }
-            }
+            LineNode::Repeat { target, count } => StmtKind::Repeat {
+                target,
+                count,
+                body: self.block(line, Self::loop_body).unwrap_or_else(empty_body),
+            },
             LineNode::Iterate { target, over, item } => {
                 let body = self.block(line, Self::loop_body).unwrap_or_else(empty_body);
                 StmtKind::Iterate { target, over, item, body }
@@ -184,7 +192,8 @@ impl<'a> Blocks<'a, '_> {
     }
 
     fn otherwise(&mut self, line: &Line) -> Vec<Stmt> {
-        let Some(next) = self.peek().filter(|next| next.indent == line.indent && next.text == "Otherwise") else {
+        let Some(next) = self.peek().filter(|next| next.indent == line.indent && next.text == "Otherwise")
+        else {
             return Vec::new();
         };
         self.at += 1;
@@ -218,11 +227,19 @@ impl<'a> Blocks<'a, '_> {
             let (statement, quit) = self.statement(line);
             match (&mut body.quit, quit) {
                 (Some(_), Some(_)) => {
-                    self.misplaced(line, "a loop has at most one Quit", "put the conditions into one Quit When, with or");
+                    self.misplaced(
+                        line,
+                        "a loop has at most one Quit",
+                        "put the conditions into one Quit When, with or",
+                    );
                 }
                 (None, Some(quit)) => {
                     if body.before.is_empty() {
-                        self.misplaced(line, "Quit can't be the first statement of a loop", "a statement stands before it");
+                        self.misplaced(
+                            line,
+                            "Quit can't be the first statement of a loop",
+                            "a statement stands before it",
+                        );
                     }
                     body.quit = Some(quit);
                 }

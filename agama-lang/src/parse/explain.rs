@@ -125,10 +125,14 @@ fn shape(text: &str) -> &'static str {
         _ if has("RRF") => "write: form = RRF \"template.html\" model",
         _ if has("RFAC") => "write: answer = RFAC url",
         _ if has("Trigger") => "write: result = Trigger qualified.flow.name argument",
-        _ if has("Call") => "write: x = Call package.interface#function argument, or: x = Call object method argument",
+        _ if has("Call") => {
+            "write: x = Call package.interface#function argument, or: x = Call object method argument"
+        }
         _ if has("Repeat") => "write: n = Repeat 3 times max",
         _ if has("Iterate") => "write: n = Iterate over list using item",
-        _ => "a statement is an assignment (name = value), or begins with Log, Finish, RRF, RFAC, Call, Trigger, When, Match, Repeat, Iterate over",
+        _ => {
+            "a statement is an assignment (name = value), or begins with Log, Finish, RRF, RFAC, Call, Trigger, When, Match, Repeat, Iterate over"
+        }
     }
 }
 

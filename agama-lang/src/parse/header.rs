@@ -32,7 +32,8 @@ pub(super) fn header(lines: &[Line], sink: &mut Sink<'_>) -> (Flow, usize) {
         return (flow, 0);
     };
     if first.indent > 0 {
-        let message = format!("the first line starts in column {}; it must start in column 1", first.indent + 1);
+        let message =
+            format!("the first line starts in column {}; it must start in column 1", first.indent + 1);
         sink.error(Code::Indentation, first.whole(), message, "delete the blanks before it");
     }
     let reader = Reader::new(first);
@@ -99,7 +100,9 @@ fn property(line: &Line, rule: Rule, flow: &mut Flow, sink: &mut Sink<'_>) {
             let name = reader.ident(value);
             match name.node.parse() {
                 Ok(node) => flow.timeout_seconds = Some(Spanned { node, span: name.span }),
-                Err(_) => sink.error(Code::Header, name.span, "this timeout is too large", "use at most a few days"),
+                Err(_) => {
+                    sink.error(Code::Header, name.span, "this timeout is too large", "use at most a few days")
+                }
             }
         }
         Rule::configs_line => flow.configs = Some(reader.ident(value)),

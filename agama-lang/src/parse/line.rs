@@ -6,7 +6,8 @@ use pest::iterators::Pair;
 use super::literal::unescape;
 use super::{Grammar, Rule};
 use crate::ast::{
-    Accessor, Callee, Condition, Expr, FlowRef, Ident, Simple, Span, Spanned, StringLit, TemplateOverride, VarExpr,
+    Accessor, Callee, Condition, Expr, FlowRef, Ident, Simple, Span, Spanned, StringLit, TemplateOverride,
+    VarExpr,
 };
 use crate::layout::Line;
 
@@ -75,7 +76,8 @@ impl<'a> Reader<'a> {
     pub(super) fn overrides(&mut self, head: bool) -> Result<Vec<TemplateOverride>, usize> {
         let rule = if head { Rule::override_head_line } else { Rule::override_pair_line };
         let line = self.read(rule)?;
-        let pairs: Vec<_> = line.into_inner().flatten().filter(|p| p.as_rule() == Rule::override_pair).collect();
+        let pairs: Vec<_> =
+            line.into_inner().flatten().filter(|p| p.as_rule() == Rule::override_pair).collect();
         Ok(pairs.into_iter().filter_map(|pair| self.override_pair(pair)).collect())
     }
 
@@ -168,7 +170,8 @@ impl<'a> Reader<'a> {
                 let span = self.span(&pair);
                 let parts: Vec<_> = pair.into_inner().collect();
                 let negated = parts.iter().any(|part| part.as_rule() == Rule::negation);
-                let mut sides = self.simples(parts.into_iter().filter(|p| p.as_rule() != Rule::negation)).into_iter();
+                let mut sides =
+                    self.simples(parts.into_iter().filter(|p| p.as_rule() != Rule::negation)).into_iter();
                 Some(Condition::Compare { left: sides.next()?, right: sides.next()?, negated, span })
             }
             _ => None,

@@ -20,7 +20,8 @@ pub(super) fn unescape(raw: &str) -> Result<String, BadString> {
         }
         let Some(kind) = rest.next() else {
             return Err(BadString {
-                message: "the string ends with a backslash, so its closing quote does not close it".to_owned(),
+                message: "the string ends with a backslash, so its closing quote does not close it"
+                    .to_owned(),
                 hint: "write \\\\ for a backslash, \\u0022 for a quote",
             });
         };
@@ -37,7 +38,8 @@ pub(super) fn unescape(raw: &str) -> Result<String, BadString> {
             'f' => text.push('\u{c}'),
             'v' => text.push('\u{b}'),
             '0' => text.push('\0'),
-            'x' => text.push(char::from_u32(u32::from(hex(&mut rest, 2)?)).unwrap_or(char::REPLACEMENT_CHARACTER)),
+            'x' => text
+                .push(char::from_u32(u32::from(hex(&mut rest, 2)?)).unwrap_or(char::REPLACEMENT_CHARACTER)),
             // As the reference: an unknown escape is the character itself.
             other => text.push(other),
         }
@@ -64,7 +66,8 @@ fn hex(rest: &mut std::str::Chars<'_>, digits: usize) -> Result<u16, BadString> 
 }
 
 fn check(c: char) -> Result<(), BadString> {
-    let control = (c < ' ' && c != '\t') || ('\u{7f}'..='\u{9f}').contains(&c) && !('\u{80}'..='\u{8c}').contains(&c);
+    let control =
+        (c < ' ' && c != '\t') || ('\u{7f}'..='\u{9f}').contains(&c) && !('\u{80}'..='\u{8c}').contains(&c);
     if control {
         return Err(BadString {
             message: format!("the character U+{:04X} may not stand in a string", u32::from(c)),

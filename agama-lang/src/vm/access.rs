@@ -52,7 +52,9 @@ impl Machine<'_> {
             Access::Index(index) => Ok(Key::Index(*index)),
             Access::NameIn(slot) => match self.slot(*slot)? {
                 Val::Text(text) => Ok(Key::Name(text.as_str().to_owned())),
-                other => Err(Fault::new(format!("{} is not a string, but {}", body.variable(*slot), other.kind()))),
+                other => {
+                    Err(Fault::new(format!("{} is not a string, but {}", body.variable(*slot), other.kind())))
+                }
             },
             Access::IndexIn(slot) => match self.slot(*slot)? {
                 Val::Number(n) if n >= 0.0 && n.fract() == 0.0 => Ok(Key::Index(whole(n))),
@@ -61,7 +63,10 @@ impl Machine<'_> {
                         Val::Number(n) => key_of(n),
                         other => other.kind().to_owned(),
                     };
-                    Err(Fault::new(format!("{} is not zero or a positive integer, but {shown}", body.variable(*slot))))
+                    Err(Fault::new(format!(
+                        "{} is not zero or a positive integer, but {shown}",
+                        body.variable(*slot)
+                    )))
                 }
             },
         }
@@ -168,7 +173,11 @@ fn sized(length: usize, name: &str) -> Val {
 }
 
 /// A non-negative integral number; saturates.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be integral and not negative; `as` saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be integral and not negative; `as` saturates"
+)]
 fn whole(n: f64) -> u64 {
     n as u64
 }

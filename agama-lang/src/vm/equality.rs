@@ -17,7 +17,9 @@ impl Machine<'_> {
             (Val::List(a), Val::List(b)) | (Val::Map(a), Val::Map(b)) => {
                 if a != b {
                     let kind = left.kind();
-                    self.state.notes.push(format!("{kind} is compared with another one: that is never equal"));
+                    self.state
+                        .notes
+                        .push(format!("{kind} is compared with another one: that is never equal"));
                 }
                 a == b
             }

@@ -231,7 +231,9 @@ pub(crate) fn collect(state: &mut State) {
         next += 1;
         match state.heap.objects.get(at) {
             Some(Object::List(items)) => items.iter().for_each(|item| reach(item, &mut order, &mut moved)),
-            Some(Object::Map(entries)) => entries.values().for_each(|value| reach(value, &mut order, &mut moved)),
+            Some(Object::Map(entries)) => {
+                entries.values().for_each(|value| reach(value, &mut order, &mut moved))
+            }
             None => {}
         }
     }
@@ -242,7 +244,8 @@ pub(crate) fn collect(state: &mut State) {
             *at = *new;
         }
     };
-    let mut old: Vec<Option<Object>> = std::mem::take(&mut state.heap.objects).into_iter().map(Some).collect();
+    let mut old: Vec<Option<Object>> =
+        std::mem::take(&mut state.heap.objects).into_iter().map(Some).collect();
     let mut kept = Vec::with_capacity(order.len());
     for at in order {
         let Some(mut object) = old.get_mut(at).and_then(Option::take) else { continue };

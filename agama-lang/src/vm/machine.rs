@@ -154,7 +154,9 @@ impl<'a> Machine<'a> {
                     Err(Fault::limit("the saved state does not fit its program"))
                 }
             }
-            Some(_) => Err(Fault::limit(format!("the program of {} is not the one this run began with", frame.flow))),
+            Some(_) => {
+                Err(Fault::limit(format!("the program of {} is not the one this run began with", frame.flow)))
+            }
             None => Err(Fault::limit(format!("the program of {} is gone", frame.flow))),
         }
     }
@@ -200,7 +202,9 @@ impl<'a> Machine<'a> {
                 Val::Text(url) => Ok(Step::Leave(Effect::Redirect { url, at: self.place() })),
                 other => Err(Fault::new(format!("RFAC needs a string, this is {}", other.kind()))),
             },
-            Instruction::Render { template, model, callback, .. } => self.render(body, template, model.as_ref(), *callback),
+            Instruction::Render { template, model, callback, .. } => {
+                self.render(body, template, model.as_ref(), *callback)
+            }
             Instruction::Trigger { flow, args, .. } => self.trigger(body, flow, args),
             Instruction::Call { callee, args, error, .. } => self.call(body, callee, args, error.is_some()),
             Instruction::JumpUnless { left, right, negated, to } => {
@@ -273,7 +277,13 @@ impl<'a> Machine<'a> {
         })
     }
 
-    fn render(&mut self, body: &Body, template: &str, model: Option<&Path>, callback: bool) -> Result<Step, Fault> {
+    fn render(
+        &mut self,
+        body: &Body,
+        template: &str,
+        model: Option<&Path>,
+        callback: bool,
+    ) -> Result<Step, Fault> {
         let model = match model {
             None => Map::new(),
             Some(path) => match self.read(body, path)? {
@@ -291,7 +301,13 @@ impl<'a> Machine<'a> {
         Ok(Step::Leave(Effect::Render(Page { template, model, callback, at: self.place() })))
     }
 
-    fn call(&mut self, body: &Body, callee: &CalleeName, args: &[Operand], caught: bool) -> Result<Step, Fault> {
+    fn call(
+        &mut self,
+        body: &Body,
+        callee: &CalleeName,
+        args: &[Operand],
+        caught: bool,
+    ) -> Result<Step, Fault> {
         let routine = match callee {
             CalleeName::Static { package, function } => {
                 Routine::Static { package: package.clone(), function: function.clone() }
@@ -328,7 +344,8 @@ impl<'a> Machine<'a> {
         match value {
             Val::List(at) => Ok(Over::List(at)),
             Val::Map(at) => {
-                let keys: Vec<String> = self.state.heap.map(at).into_iter().flatten().map(|(k, _)| k.clone()).collect();
+                let keys: Vec<String> =
+                    self.state.heap.map(at).into_iter().flatten().map(|(k, _)| k.clone()).collect();
                 self.burn(keys.len())?;
                 Ok(Over::Texts(keys, false))
             }
@@ -338,7 +355,10 @@ impl<'a> Machine<'a> {
             }
             other => {
                 let name = body.path(path, path.accessors.len());
-                Err(Fault::new(format!("Iterate over needs a list, map or string; {name} is {}", other.kind())))
+                Err(Fault::new(format!(
+                    "Iterate over needs a list, map or string; {name} is {}",
+                    other.kind()
+                )))
             }
         }
     }
@@ -347,7 +367,9 @@ impl<'a> Machine<'a> {
         let open = self.frame()?.loops.last().ok_or_else(|| Fault::limit("the saved state lost a loop"))?;
         let at = usize::try_from(open.rounds).unwrap_or(usize::MAX);
         let element = match &open.over {
-            Over::Count(limit) => return Ok(if count(open.rounds) < *limit { Step::Next } else { Step::Jump(exit) }),
+            Over::Count(limit) => {
+                return Ok(if count(open.rounds) < *limit { Step::Next } else { Step::Jump(exit) });
+            }
             Over::List(list) => self.state.heap.list(*list).get(at).cloned(),
             Over::Texts(texts, secret) => texts.get(at).map(|text| {
                 let marks = crate::value::Marks { secret: *secret, owner: None };

@@ -23,7 +23,10 @@ impl Machine<'_> {
 
     fn enter(&mut self, flow: &str, inputs: Vec<Val>) -> Result<(), Fault> {
         if self.state.frames.len() >= self.limits.depth {
-            return Err(Fault::limit(format!("more than {} flows are active: does one Trigger itself?", self.limits.depth)));
+            return Err(Fault::limit(format!(
+                "more than {} flows are active: does one Trigger itself?",
+                self.limits.depth
+            )));
         }
         let program = self.catalog.program(flow).ok_or_else(|| unknown(flow))?;
         let count = usize::try_from(Self::slot_count(&program)).unwrap_or(0);
@@ -52,7 +55,10 @@ impl Machine<'_> {
                 Val::Text(text) => text.as_str().to_owned(),
                 other => {
                     let variable = body.path(path, path.accessors.len());
-                    return Err(Fault::new(format!("the flow's name is not a string: {variable} is {}", other.kind())));
+                    return Err(Fault::new(format!(
+                        "the flow's name is not a string: {variable} is {}",
+                        other.kind()
+                    )));
                 }
             },
         };
@@ -211,7 +217,9 @@ fn normalise(path: &str) -> Result<String, Fault> {
             "" | "." => {}
             ".." => {
                 if parts.pop().is_none() {
-                    return Err(Fault::new(format!("the template path {path:?} leaves the templates folder")));
+                    return Err(Fault::new(format!(
+                        "the template path {path:?} leaves the templates folder"
+                    )));
                 }
             }
             part => parts.push(part),

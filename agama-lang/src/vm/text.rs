@@ -62,7 +62,9 @@ impl Machine<'_> {
             Val::List(_) | Val::Map(_) if depth >= DEPTH => out.push_str("[…]"),
             Val::List(at) => {
                 let items = self.state.heap.list(*at);
-                self.elements(items.len(), items.iter(), out, |machine, item, out| machine.show(item, depth + 1, out));
+                self.elements(items.len(), items.iter(), out, |machine, item, out| {
+                    machine.show(item, depth + 1, out)
+                });
             }
             Val::Map(at) => match self.state.heap.map(*at) {
                 Some(entries) if !entries.is_empty() => {

@@ -46,7 +46,8 @@ pub(crate) fn shipped(with_demo: bool) -> Result<Vec<ProjectFiles>, String> {
             let content = Shipped::get(&path)?.data.into_owned();
             Some((path.strip_prefix(&prefix)?.to_owned(), content))
         });
-        let project = ProjectFiles::from_files(files.collect()).map_err(|error| format!("project {name}: {error}"))?;
+        let project =
+            ProjectFiles::from_files(files.collect()).map_err(|error| format!("project {name}: {error}"))?;
         found.push(project);
     }
     Ok(found)
@@ -176,12 +177,15 @@ async fn deploy(
         if engine.catalog().project(&project.manifest.project_name).is_none() {
             let name = project.manifest.project_name.clone();
             if let Err(error) = engine.catalog().deploy(project, "shipped").await {
-                return Err(format!("the shipped project {name}: {error}; are the plugins built (`cargo xtask plugins`)?"));
+                return Err(format!(
+                    "the shipped project {name}: {error}; are the plugins built (`cargo xtask plugins`)?"
+                ));
             }
         }
     }
     if let (true, Some(folder)) = (config.flows.watch, &config.flows.dir) {
-        watchers.push(engine.watch(folder).map_err(|error| format!("flows.dir {}: {error}", folder.display()))?);
+        watchers
+            .push(engine.watch(folder).map_err(|error| format!("flows.dir {}: {error}", folder.display()))?);
     }
     Ok(())
 }

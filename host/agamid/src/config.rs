@@ -110,7 +110,10 @@ pub(crate) struct Flows {
     pub(crate) watch: bool,
 }
 
-#[expect(clippy::derivable_impls, reason = "the default is part of the contract and stands beside its siblings")]
+#[expect(
+    clippy::derivable_impls,
+    reason = "the default is part of the contract and stands beside its siblings"
+)]
 impl Default for Flows {
     fn default() -> Self {
         Self { dir: None, watch: false }
@@ -173,10 +176,8 @@ impl NodeConfig {
         file: &Path,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|cause| ConfigError::Unreadable {
-            file: file.to_owned(),
-            cause: cause.to_string(),
-        })?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|cause| ConfigError::Unreadable { file: file.to_owned(), cause: cause.to_string() })?;
         let config: Self = layers::read(file, &text, variables)?;
         config.check(file)?;
         Ok(config)
@@ -198,7 +199,10 @@ impl NodeConfig {
             }
         }
         if self.public.listen == self.admin.listen && self.public.listen.port() != 0 {
-            return refuse("admin.listen", "is the same address as public.listen; give each its own port".to_owned());
+            return refuse(
+                "admin.listen",
+                "is the same address as public.listen; give each its own port".to_owned(),
+            );
         }
         if self.flows.watch && self.flows.dir.is_none() {
             return refuse("flows.watch", "needs flows.dir, the folder to watch".to_owned());

@@ -17,7 +17,8 @@ use crate::config::{Log, LogFormat, NodeConfig};
 use crate::{listen, out, seed_hash, serve, telemetry};
 
 /// People of the demo; the password of each is `demo-<name>-123`.
-const PEOPLE: [(&str, &str, &str); 3] = [("alice", "Alice", "Liddell"), ("bob", "Bob", "Builder"), ("admin", "Ada", "Min")];
+const PEOPLE: [(&str, &str, &str); 3] =
+    [("alice", "Alice", "Liddell"), ("bob", "Bob", "Builder"), ("admin", "Ada", "Min")];
 /// How long the admin token of a demo lives.
 const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Where the shipped flows and built plugins are, when the demo is started from the repository.
@@ -40,9 +41,11 @@ pub(crate) async fn demo(options: DemoOptions) -> Result<(), String> {
     let house = compose(&config, env.clone(), true, metrics).await?;
     let token = house.auth_server.issue_admin_token("demo-admin", ADMIN_TOKEN_LIFETIME).await;
     let token = token.map_err(|error| error.to_string())?;
-    write_token(&data.join("admin.token"), token.expose()).map_err(|error| format!("admin.token: {error}"))?;
+    write_token(&data.join("admin.token"), token.expose())
+        .map_err(|error| format!("admin.token: {error}"))?;
     let party_origin = format!("http://127.0.0.1:{}", options.port + 2);
-    let flows = house.engine.catalog().projects().into_iter().flat_map(|project| project.launchable.into_keys());
+    let flows =
+        house.engine.catalog().projects().into_iter().flat_map(|project| project.launchable.into_keys());
     let router = relying_party::router(relying_party::Parts {
         env,
         issuer: config.public.issuer.clone(),

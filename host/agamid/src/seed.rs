@@ -36,7 +36,8 @@ pub(crate) async fn seed(
         let client: Client = read("seed.clients", at, table)?;
         auth_server.clients().ensure(client).await.map_err(|error| error.to_string())?;
     }
-    let first = store.scan::<Person>(Scan { limit: 1, ..Scan::default() }).await.map_err(|e| e.to_string())?;
+    let first =
+        store.scan::<Person>(Scan { limit: 1, ..Scan::default() }).await.map_err(|e| e.to_string())?;
     if !first.records.is_empty() {
         return Ok(());
     }

@@ -18,7 +18,8 @@ const SWEEP_AT_ONCE: usize = 1_000;
 
 /// Runs the server of a configuration file until it is told to stop.
 pub(crate) async fn serve_file(file: PathBuf) -> Result<(), String> {
-    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let config = NodeConfig::load(&file, variables).map_err(|error| error.to_string())?;
     telemetry::start_log(&config.log)?;
     let metrics = telemetry::start_metrics()?;

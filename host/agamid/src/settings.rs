@@ -1,7 +1,7 @@
 //! Settings: records in the store, one a section. `[seed.*]` fills them into an empty store, `[lock.*]` wins for good.
 
-use agamid_store::{Batch, Expect, Store, StoreError};
 use agamid_store::setting::Setting;
+use agamid_store::{Batch, Expect, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

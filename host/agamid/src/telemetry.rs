@@ -7,13 +7,15 @@ use crate::config::{Log, LogFormat};
 
 /// Starts the log: one event a line, on standard error.
 pub(crate) fn start_log(log: &Log) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&log.level)
-        .map_err(|error| format!("log.level {:?}: {error}; use for example \"info\" or \"info,agamid_store=debug\"", log.level))?;
+    let filter = EnvFilter::try_new(&log.level).map_err(|error| {
+        format!("log.level {:?}: {error}; use for example \"info\" or \"info,agamid_store=debug\"", log.level)
+    })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
         LogFormat::Pretty => {
-            let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+            let colours = std::io::IsTerminal::is_terminal(&std::io::stderr())
+                && std::env::var_os("NO_COLOR").is_none();
             lines.compact().with_target(false).with_ansi(colours).try_init()
         }
     };

@@ -121,7 +121,9 @@ impl IntoResponse for OauthError {
             _ => StatusCode::BAD_REQUEST,
         };
         let body = Json(json!({ "error": self.code.name(), "error_description": self.description }));
-        let mut response = (status, [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], body).into_response();
+        let mut response =
+            (status, [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], body)
+                .into_response();
         if self.basic && self.code == Code::InvalidClient {
             let challenge = HeaderValue::from_static("Basic realm=\"token\", charset=\"UTF-8\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -36,7 +36,9 @@ pub enum KeyError {
     #[error(transparent)]
     Jose(#[from] JoseError),
     /// A key can't be opened.
-    #[error("a signing key can't be opened: {0}; is secrets.envelope_key_file the one that this store was made with?")]
+    #[error(
+        "a signing key can't be opened: {0}; is secrets.envelope_key_file the one that this store was made with?"
+    )]
     Sealed(#[from] SealError),
     /// The store failed.
     #[error(transparent)]

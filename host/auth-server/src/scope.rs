@@ -12,9 +12,17 @@ pub(crate) struct Scope {
 
 /// The scopes of OpenID Connect Core section 5.4.
 pub(crate) const STANDARD: [Scope; 4] = [
-    Scope { name: "openid", title: "Who you are", description: "A number that stands for you, and that you signed in." },
+    Scope {
+        name: "openid",
+        title: "Who you are",
+        description: "A number that stands for you, and that you signed in.",
+    },
     Scope { name: "profile", title: "Your profile", description: "Your name, language and picture." },
-    Scope { name: "email", title: "Your e-mail address", description: "The address, and whether it is confirmed." },
+    Scope {
+        name: "email",
+        title: "Your e-mail address",
+        description: "The address, and whether it is confirmed.",
+    },
     Scope { name: "phone", title: "Your phone number", description: "The number you have given." },
 ];
 

@@ -18,6 +18,11 @@ pub struct OauthSettings {
 
 impl Default for OauthSettings {
     fn default() -> Self {
-        Self { transaction_lifetime: 3600, code_lifetime: 60, access_token_lifetime: 600, id_token_lifetime: 600 }
+        Self {
+            transaction_lifetime: 3600,
+            code_lifetime: 60,
+            access_token_lifetime: 600,
+            id_token_lifetime: 600,
+        }
     }
 }

@@ -16,9 +16,8 @@ pub(crate) async fn live() -> &'static str {
 pub(crate) async fn ready(State(api): State<Api>) -> Response {
     match api.store.ping().await {
         Ok(()) => "ready".into_response(),
-        Err(error) => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", error.to_string()).into_response()
-        }
+        Err(error) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", error.to_string())
+            .into_response(),
     }
 }
 

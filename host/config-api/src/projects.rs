@@ -57,17 +57,21 @@ pub(crate) async fn deploy(
 
 async fn try_deploy(api: &Api, name: &str, body: &[u8], actor: &str) -> Result<Response, Response> {
     let bad = |code, detail: String| Problem::new(StatusCode::BAD_REQUEST, code, detail);
-    let project =
-        ProjectFiles::from_archive(body).map_err(|error| bad("bad_archive", error.to_string()).into_response())?;
+    let project = ProjectFiles::from_archive(body)
+        .map_err(|error| bad("bad_archive", error.to_string()).into_response())?;
     if project.manifest.project_name != name {
         let mut problem = bad(
             "name_mismatch",
-            format!("the archive holds the project {}, the address says {name}", project.manifest.project_name),
+            format!(
+                "the archive holds the project {}, the address says {name}",
+                project.manifest.project_name
+            ),
         );
         problem.field = Some("projectName".to_owned());
         return Err(problem.into_response());
     }
-    let status = api.engine.catalog().deploy(project, actor).await.map_err(|error| refused(error).into_response())?;
+    let status =
+        api.engine.catalog().deploy(project, actor).await.map_err(|error| refused(error).into_response())?;
     Ok(Json(status).into_response())
 }
 

@@ -110,7 +110,8 @@ impl SigningKey {
                 Zeroizing::new(der.as_ref().to_vec())
             }
             SigningAlgorithm::Es256 => {
-                let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+                let pair =
+                    EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
                 Zeroizing::new(pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec())
             }
         };
@@ -125,7 +126,10 @@ impl SigningKey {
                 let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(rejected)?;
                 let (n, e) = {
                     let key = pair.public_key();
-                    (key.modulus().big_endian_without_leading_zero().to_vec(), key.exponent().big_endian_without_leading_zero().to_vec())
+                    (
+                        key.modulus().big_endian_without_leading_zero().to_vec(),
+                        key.exponent().big_endian_without_leading_zero().to_vec(),
+                    )
                 };
                 let public =
                     json!({ "e": URL_SAFE_NO_PAD.encode(e), "kty": "RSA", "n": URL_SAFE_NO_PAD.encode(n) });
@@ -242,12 +246,17 @@ pub fn verify(jwt: &str, jwks: &Value, expected: &Expected<'_>) -> Result<Value,
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
-    let claims = jsonwebtoken::decode::<Value>(jwt, &key, &validation).map_err(|_| JwtRefused::Signature)?.claims;
+    let claims =
+        jsonwebtoken::decode::<Value>(jwt, &key, &validation).map_err(|_| JwtRefused::Signature)?.claims;
     check_times(&claims, expected)?;
     Ok(claims)
 }
 
-fn find_key(jwks: &Value, kid: Option<&str>, algorithm: SigningAlgorithm) -> Option<jsonwebtoken::DecodingKey> {
+fn find_key(
+    jwks: &Value,
+    kid: Option<&str>,
+    algorithm: SigningAlgorithm,
+) -> Option<jsonwebtoken::DecodingKey> {
     let keys = jwks.get("keys")?.as_array()?;
     let key = keys.iter().find(|key| {
         key.get("kid").and_then(Value::as_str) == kid
@@ -321,10 +330,16 @@ mod tests {
         let jwt = key.sign("JWT", &claims(60)).unwrap();
         assert_eq!(verify(&jwt, &jwks, &expected("at+jwt", &es)), Err(JwtRefused::Type("at+jwt".to_owned())));
         assert_eq!(verify(&jwt, &jwks, &expected("JWT", &[SigningAlgorithm::Rs256])), Err(JwtRefused::Key));
-        assert_eq!(verify(&jwt, &json!({ "keys": [other.jwk()] }), &expected("JWT", &es)), Err(JwtRefused::Key));
+        assert_eq!(
+            verify(&jwt, &json!({ "keys": [other.jwk()] }), &expected("JWT", &es)),
+            Err(JwtRefused::Key)
+        );
         let mut forged = other.jwk();
         forged["kid"] = key.kid().into();
-        assert_eq!(verify(&jwt, &json!({ "keys": [forged] }), &expected("JWT", &es)), Err(JwtRefused::Signature));
+        assert_eq!(
+            verify(&jwt, &json!({ "keys": [forged] }), &expected("JWT", &es)),
+            Err(JwtRefused::Signature)
+        );
         for (exp, name) in [(-10, "exp"), (-3600, "exp")] {
             let jwt = key.sign("JWT", &claims(exp)).unwrap();
             assert_eq!(verify(&jwt, &jwks, &expected("JWT", &es)), Err(JwtRefused::Time(name)));

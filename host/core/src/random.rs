@@ -21,7 +21,10 @@ pub struct SystemRng;
 impl Rng for SystemRng {
     /// # Panics
     /// When the operating system has no randomness: nothing safe can be done then.
-    #[expect(clippy::expect_used, reason = "without randomness no secret may be made; the process must not go on")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness no secret may be made; the process must not go on"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         aws_lc_rs::rand::fill(bytes).expect("the operating system's random generator works");
     }

@@ -85,7 +85,8 @@ impl EnvelopeKey {
             options.mode(0o600);
         }
         let mut out = options.open(path).map_err(file)?;
-        let hex: Zeroizing<String> = Zeroizing::new(self.0.iter().map(|byte| format!("{byte:02x}")).collect());
+        let hex: Zeroizing<String> =
+            Zeroizing::new(self.0.iter().map(|byte| format!("{byte:02x}")).collect());
         std::io::Write::write_all(&mut out, hex.as_bytes()).map_err(file)?;
         out.sync_all().map_err(file)
     }

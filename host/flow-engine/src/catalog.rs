@@ -113,6 +113,8 @@ pub struct ProjectStatus {
 /// What changed last, for those who watch.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Change {
+    /// How many changes came before it.
+    pub serial: u64,
     /// Which project; empty at the start.
     pub project: String,
     /// Whether the change is live.
@@ -178,7 +180,7 @@ impl Catalog {
         self.live.load_full()
     }
 
-    /// Ticks at every deployment, refused ones too.
+    /// Ticks at every deployment, refused ones too; holds the last one.
     pub(crate) fn changes(&self) -> watch::Receiver<Change> {
         self.changes.subscribe()
     }
@@ -202,7 +204,10 @@ impl Catalog {
     }
 
     async fn pinned(&self, pins: &Pins) -> Result<Arc<dyn RoutineSet>, DeployError> {
-        self.routines.pinned(pins).await.map_err(|error| DeployError::Store(StoreError::Unavailable(error.message)))
+        self.routines
+            .pinned(pins)
+            .await
+            .map_err(|error| DeployError::Store(StoreError::Unavailable(error.message)))
     }
 
     fn remember(&self, release: &Arc<Release>) {
@@ -222,7 +227,7 @@ impl Catalog {
             Ok(_) => {
                 self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
                 tracing::info!(event = "project.deployed", project = name);
-                self.changes.send_replace(Change { project: name, clean: true, findings: Vec::new() });
+                self.tell(&name, Vec::new());
             }
             Err(error) => self.report(&name, error),
         }
@@ -249,7 +254,19 @@ impl Catalog {
             );
         }
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), findings.clone());
-        self.changes.send_replace(Change { project: name.to_owned(), clean: false, findings });
+        self.tell(name, findings);
+    }
+
+    /// Tells those who watch; a change with findings is not live.
+    fn tell(&self, project: &str, findings: Vec<Diagnostic>) {
+        self.changes.send_modify(|last| {
+            *last = Change {
+                serial: last.serial + 1,
+                project: project.to_owned(),
+                clean: findings.is_empty(),
+                findings,
+            };
+        });
     }
 
     async fn try_deploy(&self, project: ProjectFiles, actor: &str) -> Result<ProjectStatus, DeployError> {
@@ -259,13 +276,15 @@ impl Catalog {
         let routines = self.routines.current();
         let others = live.flows_besides(&name);
         let (web, set) = (self.web.clone(), Arc::clone(&routines));
-        let built = tokio::task::spawn_blocking(move || {
-            let taken: Vec<String> =
-                project.flows().map(|(flow, _, _)| flow.to_owned()).filter(|flow| others.contains_key(flow)).collect();
+        let (built, taken) = compile(move || {
+            let taken: Vec<String> = project
+                .flows()
+                .map(|(flow, _, _)| flow.to_owned())
+                .filter(|flow| others.contains_key(flow))
+                .collect();
             (Revision::build(project, &others, &*set, &web), taken)
-        });
-        let (built, taken) =
-            built.await.map_err(|error| StoreError::Unavailable(format!("compiling stopped: {error}")))?;
+        })
+        .await?;
         let revision = built.map_err(|findings| DeployError::Refused { project: name.clone(), findings })?;
         if let Some(flow) = taken.first() {
             let reason = format!("the flow {flow} exists in another project already; rename it");
@@ -279,7 +298,11 @@ impl Catalog {
             .put(&revision_record(&revision), Expect::Any)
             .put(&release.record(), Expect::Any)
             .put(
-                &ProjectRecord { name: name.clone(), revision: revision.hash.clone(), deployed_at: self.env.now() },
+                &ProjectRecord {
+                    name: name.clone(),
+                    revision: revision.hash.clone(),
+                    deployed_at: self.env.now(),
+                },
                 Expect::Any,
             )
             .audit(AuditEvent::new("project.deployed", actor, &name));
@@ -299,10 +322,10 @@ impl Catalog {
         }
         let mut revisions = BTreeMap::new();
         for (name, revision) in &live.revisions {
-            let others = live.flows_besides(name);
-            let built = Revision::build(revision.project.clone(), &others, &*routines, &self.web);
-            let built =
-                built.map_err(|findings| DeployError::Refused { project: name.clone(), findings })?;
+            let (project, others) = (revision.project.clone(), live.flows_besides(name));
+            let (web, set) = (self.web.clone(), Arc::clone(&routines));
+            let built = compile(move || Revision::build(project, &others, &*set, &web)).await?;
+            let built = built.map_err(|findings| DeployError::Refused { project: name.clone(), findings })?;
             revisions.insert(name.clone(), Arc::new(built));
         }
         let release = Arc::new(Release::new(revisions, routines));
@@ -310,7 +333,7 @@ impl Catalog {
         self.remember(&release);
         self.live.store(release);
         tracing::info!(event = "plugins.adopted");
-        self.changes.send_replace(Change { project: "plugins".to_owned(), clean: true, findings: Vec::new() });
+        self.tell("plugins", Vec::new());
         Ok(())
     }
 
@@ -359,6 +382,12 @@ impl Catalog {
     pub(crate) fn knows(&self, flow: &str) -> bool {
         self.live().program(flow).is_some()
     }
+}
+
+/// Compilation takes milliseconds of processor time: not on the threads that serve requests.
+async fn compile<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, DeployError> {
+    let built = tokio::task::spawn_blocking(work).await;
+    built.map_err(|error| StoreError::Unavailable(format!("compiling stopped: {error}")).into())
 }
 
 fn revision_record(revision: &Revision) -> RevisionRecord {

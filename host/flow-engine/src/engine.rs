@@ -10,7 +10,9 @@ use agamid_core::Env;
 use agamid_core::id::RunId;
 use agamid_core::seal::Sealer;
 use agamid_core::secret::sha256_hex;
-use agamid_store::{AuditEvent, Batch, Consume, Consumption, Expect, OneTime, Purpose, Store, StoreError, Versioned};
+use agamid_store::{
+    AuditEvent, Batch, Consume, Consumption, Expect, OneTime, Purpose, Store, StoreError, Versioned,
+};
 use agamid_web::{Visit, Web};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -183,7 +185,8 @@ impl Engine {
         if !self.catalog().knows(flow) {
             return Err(LaunchError::Unknown(flow.to_owned()));
         }
-        let allowed = self.catalog().launchable(flow).ok_or_else(|| LaunchError::NotLaunchable(flow.to_owned()))?;
+        let allowed =
+            self.catalog().launchable(flow).ok_or_else(|| LaunchError::NotLaunchable(flow.to_owned()))?;
         match inputs.keys().find(|input| !allowed.contains(input)) {
             Some(input) => Err(LaunchError::Input { flow: flow.to_owned(), input: input.clone() }),
             None => Ok((flow.to_owned(), inputs)),
@@ -281,11 +284,17 @@ impl Engine {
                     run.sealed = run::seal(self.sealer(), run, &paused)?;
                     Moved::To(format!("/flow/{}/", run.id))
                 }
-                None => self.crash(run, "RFAC was given something that is no http or https URL", &run.flow.clone(), 0),
+                None => self.crash(
+                    run,
+                    "RFAC was given something that is no http or https URL",
+                    &run.flow.clone(),
+                    0,
+                ),
             },
             Stop::Finished(outcome) => {
                 let (next, one_time) = self.outcome(run, outcome, ledger)?;
-                batch = batch.issue(one_time).audit(AuditEvent::new("flow.finished", "server", run.id.as_str()));
+                batch =
+                    batch.issue(one_time).audit(AuditEvent::new("flow.finished", "server", run.id.as_str()));
                 run.status = Status::Over { next: next.clone() };
                 Moved::To(next)
             }
@@ -365,21 +374,32 @@ impl Engine {
             Consumption::Replayed(_) | Consumption::Absent => return Ok(None),
         };
         let saved = |cause: String| EngineError::Saved(cause);
-        let sealed = STANDARD.decode(one_time.payload.as_str().unwrap_or_default()).map_err(|e| saved(e.to_string()))?;
-        let bytes =
-            self.sealer().open("outcome", run.as_str().as_bytes(), &sealed).map_err(|e| saved(e.to_string()))?;
+        let sealed = STANDARD
+            .decode(one_time.payload.as_str().unwrap_or_default())
+            .map_err(|e| saved(e.to_string()))?;
+        let bytes = self
+            .sealer()
+            .open("outcome", run.as_str().as_bytes(), &sealed)
+            .map_err(|e| saved(e.to_string()))?;
         postcard::from_bytes(&bytes).map(Some).map_err(|error| saved(error.to_string()))
     }
 
     /// A run, if this browser may see it.
-    pub(crate) async fn find(&self, id: &str, browser: Option<&str>) -> Result<Option<Versioned<RunRecord>>, StoreError> {
+    pub(crate) async fn find(
+        &self,
+        id: &str,
+        browser: Option<&str>,
+    ) -> Result<Option<Versioned<RunRecord>>, StoreError> {
         let (Some(id), Some(browser)) = (RunId::parse(id), browser) else { return Ok(None) };
         let found = self.store().get::<RunRecord>(id.as_str()).await?;
         Ok(found.filter(|found| found.record.browser == browser))
     }
 
     /// The run of this browser that waits for its callback; the newest, if there are several.
-    pub(crate) async fn find_callback(&self, browser: &str) -> Result<Option<Versioned<RunRecord>>, StoreError> {
+    pub(crate) async fn find_callback(
+        &self,
+        browser: &str,
+    ) -> Result<Option<Versioned<RunRecord>>, StoreError> {
         let found = self.store().find::<RunRecord>("callback", browser).await?;
         Ok(found.into_iter().max_by_key(|found| found.record.started_at))
     }

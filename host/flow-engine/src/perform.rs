@@ -64,7 +64,10 @@ impl Engine {
             (state, effect) = vm::resume(&**release, state, answer, &self.settings().limits);
         }
         let at = Place { flow: run.flow.clone(), line: 0 };
-        Stop::Crashed(Crash { message: format!("the flow made more than {MAX_EFFECTS} calls without a pause"), at })
+        Stop::Crashed(Crash {
+            message: format!("the flow made more than {MAX_EFFECTS} calls without a pause"),
+            at,
+        })
     }
 }
 

@@ -49,7 +49,11 @@ pub trait RoutineSet: Send + Sync {
     fn facts(&self, package: &str, function: &str) -> RoutineFacts;
 
     /// Makes the call. A failing, missing, refused or trapping routine is an error, never a value.
-    fn call<'a>(&'a self, context: &'a CallContext, call: &'a Call) -> BoxFuture<'a, Result<Value, CallError>>;
+    fn call<'a>(
+        &'a self,
+        context: &'a CallContext,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<Value, CallError>>;
 }
 
 /// Plugin digests by plugin name (`extras:otp` → SHA-256 of the component, hex).
@@ -89,7 +93,12 @@ impl CallContext {
     /// Whether the run, or this call, has proved that `person` is here.
     pub fn has_proved(&self, person: &PersonId) -> bool {
         self.ledger.iter().any(|proof| proof.person == *person)
-            || self.proofs.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|proof| proof.person == *person)
+            || self
+                .proofs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .any(|proof| proof.person == *person)
     }
 
     /// Adds an entry to the run's ledger: `by` has just made sure, by `method` (an `amr` value), that `person` is

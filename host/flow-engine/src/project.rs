@@ -102,8 +102,13 @@ impl ProjectFiles {
             }
             let mut content = Vec::new();
             let limit = u64::try_from(room).unwrap_or(u64::MAX) + 1;
-            entry.take(limit).read_to_end(&mut content).map_err(|error| refuse(format!("{name}: {error}")))?;
-            room = room.checked_sub(content.len()).ok_or_else(|| ProjectError::TooLarge("more bytes".to_owned()))?;
+            entry
+                .take(limit)
+                .read_to_end(&mut content)
+                .map_err(|error| refuse(format!("{name}: {error}")))?;
+            room = room
+                .checked_sub(content.len())
+                .ok_or_else(|| ProjectError::TooLarge("more bytes".to_owned()))?;
             files.insert(name, content);
         }
         Self::from_files(without_top_folder(files))
@@ -113,7 +118,8 @@ impl ProjectFiles {
     pub fn from_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, ProjectError> {
         let text = files.get("project.json").ok_or_else(|| ProjectError::Manifest {
             line: 0,
-            reason: "the file is missing; it needs at least {\"projectName\": \"…\", \"version\": \"…\"}".to_owned(),
+            reason: "the file is missing; it needs at least {\"projectName\": \"…\", \"version\": \"…\"}"
+                .to_owned(),
         })?;
         let manifest: Manifest = serde_json::from_slice(text)
             .map_err(|error| ProjectError::Manifest { line: error.line(), reason: error.to_string() })?;
@@ -188,9 +194,10 @@ fn without_top_folder(files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<
     }
     let top = files.keys().next().and_then(|path| path.split_once('/')).map(|(top, _)| format!("{top}/"));
     match top {
-        Some(top) if files.keys().all(|path| path.starts_with(&top)) => {
-            files.into_iter().map(|(path, content)| (path.trim_start_matches(&top).to_owned(), content)).collect()
-        }
+        Some(top) if files.keys().all(|path| path.starts_with(&top)) => files
+            .into_iter()
+            .map(|(path, content)| (path.trim_start_matches(&top).to_owned(), content))
+            .collect(),
         _ => files,
     }
 }

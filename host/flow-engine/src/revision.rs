@@ -71,7 +71,8 @@ impl Revision {
             match std::str::from_utf8(content) {
                 Ok(source) => {
                     let tree = parse(source, &file);
-                    let inputs = tree.0.as_ref().map(|flow| flow.inputs.iter().map(|i| i.node.clone()).collect());
+                    let inputs =
+                        tree.0.as_ref().map(|flow| flow.inputs.iter().map(|i| i.node.clone()).collect());
                     own.insert(name.to_owned(), inputs.unwrap_or_default());
                     parsed.push((name, file, source, tree));
                 }
@@ -134,16 +135,34 @@ fn templates(project: &ProjectFiles, web: &Web) -> (minijinja::Environment<'stat
         let file = format!("{}/{path}", project.manifest.project_name);
         if name.ends_with(".ftl") || name.ends_with(".ftlh") {
             let hint = "write it as .html, in Jinja syntax";
-            found.push(finding(Code::BadTemplate, file, 1, "FreeMarker templates can't be read".to_owned(), hint));
+            found.push(finding(
+                Code::BadTemplate,
+                file,
+                1,
+                "FreeMarker templates can't be read".to_owned(),
+                hint,
+            ));
         } else if name.ends_with(".html") {
             let Ok(text) = std::str::from_utf8(content) else {
-                found.push(finding(Code::BadTemplate, file, 1, "the file is not UTF-8".to_owned(), "save it as UTF-8"));
+                found.push(finding(
+                    Code::BadTemplate,
+                    file,
+                    1,
+                    "the file is not UTF-8".to_owned(),
+                    "save it as UTF-8",
+                ));
                 continue;
             };
             if let Err(error) = environment.add_template_owned(name.to_owned(), text.to_owned()) {
                 let error = agamid_web::page::describe(name, &error);
                 let line = error.line.and_then(|line| u32::try_from(line).ok()).unwrap_or(1);
-                found.push(finding(Code::BadTemplate, file, line, error.reason, "templates use Jinja syntax"));
+                found.push(finding(
+                    Code::BadTemplate,
+                    file,
+                    line,
+                    error.reason,
+                    "templates use Jinja syntax",
+                ));
             }
         }
     }

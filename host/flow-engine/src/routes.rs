@@ -12,11 +12,11 @@ mod live;
 mod page;
 mod submit;
 
+use agamid_web::{ErrorPage, Visit};
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use agamid_web::{ErrorPage, Visit};
 
 use crate::engine::{Engine, EngineError, Moved};
 use crate::records::{RunRecord, Status};
@@ -48,7 +48,9 @@ impl Engine {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
                 title: "This login stopped".to_owned(),
                 message: "Something went wrong on our side. Nothing was changed.".to_owned(),
-                hint: Some("Start again; if it happens once more, tell the operator the reference.".to_owned()),
+                hint: Some(
+                    "Start again; if it happens once more, tell the operator the reference.".to_owned(),
+                ),
                 reference: Some(reference),
                 action: Some(("Start again".to_owned(), restart.to_owned())),
             },

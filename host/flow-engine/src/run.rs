@@ -47,7 +47,8 @@ pub(crate) fn seal(sealer: &Sealer, run: &RunRecord, paused: &Paused) -> Result<
 pub(crate) fn open(sealer: &Sealer, run: &RunRecord) -> Result<(State, Paused), PausedError> {
     let sealed = STANDARD.decode(&run.sealed).map_err(|error| PausedError::Unreadable(error.to_string()))?;
     let bytes = sealer.open(PURPOSE, &place(run), &sealed)?;
-    let paused: Paused = postcard::from_bytes(&bytes).map_err(|error| PausedError::Unreadable(error.to_string()))?;
+    let paused: Paused =
+        postcard::from_bytes(&bytes).map_err(|error| PausedError::Unreadable(error.to_string()))?;
     let state = State::decode(&paused.state)?;
     Ok((state, paused))
 }

@@ -48,7 +48,11 @@ impl Engine {
         let read = tokio::task::spawn_blocking(move || ProjectFiles::from_folder(&path)).await;
         let project = read.map_err(|error| agamid_store::StoreError::Unavailable(error.to_string()))??;
         let name = project.manifest.project_name.clone();
-        if self.catalog().project(&name).is_some_and(|live| live.revision == project.hash() && live.refused.is_empty()) {
+        if self
+            .catalog()
+            .project(&name)
+            .is_some_and(|live| live.revision == project.hash() && live.refused.is_empty())
+        {
             return Ok(());
         }
         self.catalog().deploy(project, "folder").await.map(|_| ())

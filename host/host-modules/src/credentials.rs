@@ -42,7 +42,9 @@ impl HostModule for Credentials {
 
 impl Credentials {
     async fn person(&self, context: &CallContext, id: &str) -> Result<Option<Person>, CallError> {
-        let (Some(organisation), Some(id)) = (&context.organisation, PersonId::parse(id)) else { return Ok(None) };
+        let (Some(organisation), Some(id)) = (&context.organisation, PersonId::parse(id)) else {
+            return Ok(None);
+        };
         let scope = OrgScope::One(organisation.clone());
         let found = self.0.persons.get(&scope, &id).await.map_err(unavailable)?;
         Ok(found.filter(|person| !person.disabled))
@@ -70,12 +72,16 @@ impl Credentials {
 
     async fn add(&self, context: &CallContext, args: &[Value]) -> Result<Value, CallError> {
         let refused = |message: &str| CallError::new("failed", message);
-        let person = self.person(context, text(args, 0)).await?.ok_or_else(|| refused("there is no such person"))?;
+        let person =
+            self.person(context, text(args, 0)).await?.ok_or_else(|| refused("there is no such person"))?;
         if !context.has_proved(&person.id) {
-            return Err(CallError::new("denied", "a credential can be added only for a person whom this run has proved"));
+            return Err(CallError::new(
+                "denied",
+                "a credential can be added only for a person whom this run has proved",
+            ));
         }
-        let kind =
-            CredentialKind::sealed(text(args, 1)).ok_or_else(|| refused("the kinds of credential are: totp"))?;
+        let kind = CredentialKind::sealed(text(args, 1))
+            .ok_or_else(|| refused("the kinds of credential are: totp"))?;
         let (secret, label) = (text(args, 2), text(args, 3));
         if secret.is_empty() || secret.len() > MAX_SECRET || label.len() > MAX_SECRET {
             return Err(refused("secret and label have at most 4096 bytes, and a secret is not empty"));

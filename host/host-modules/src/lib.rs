@@ -55,7 +55,11 @@ fn text(args: &[Value], at: usize) -> &str {
 }
 
 /// The number of an argument; the types were checked before.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the WIT type is u64: integral and not negative")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the WIT type is u64: integral and not negative"
+)]
 fn number(args: &[Value], at: usize) -> u64 {
     match args.get(at) {
         Some(Value::Number(n)) => *n as u64,

@@ -86,8 +86,10 @@ async fn random_values_differ_have_their_length_and_are_secret() {
     let context = context(&organisation);
     let modules = all(&identity);
     let random = modules.iter().find(|m| m.wit().contains("interface random ")).unwrap();
-    let draw = async |function: &str, count: f64| random.call(&context, function, vec![Value::Number(count)]).await;
-    let (Ok(Value::String(a)), Ok(Value::String(b))) = (draw("hex", 20.0).await, draw("hex", 20.0).await) else {
+    let draw =
+        async |function: &str, count: f64| random.call(&context, function, vec![Value::Number(count)]).await;
+    let (Ok(Value::String(a)), Ok(Value::String(b))) = (draw("hex", 20.0).await, draw("hex", 20.0).await)
+    else {
         panic!("no text")
     };
     assert!(a != b && a.as_str().len() == 40 && a.marks().secret);

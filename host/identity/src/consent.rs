@@ -47,19 +47,33 @@ pub struct Consents {
 
 impl Consents {
     /// Whether the person has allowed all of these scopes.
-    pub async fn covers(&self, person: &PersonId, client: &str, scopes: &[String]) -> Result<bool, IdentityError> {
+    pub async fn covers(
+        &self,
+        person: &PersonId,
+        client: &str,
+        scopes: &[String],
+    ) -> Result<bool, IdentityError> {
         let found = self.store.get::<Consent>(&key(person, client)).await?;
         Ok(found.is_some_and(|found| scopes.iter().all(|scope| found.record.scopes.contains(scope))))
     }
 
     /// Adds scopes to what the person allowed.
-    pub async fn grant(&self, person: &PersonId, client: &str, scopes: &[String]) -> Result<(), IdentityError> {
+    pub async fn grant(
+        &self,
+        person: &PersonId,
+        client: &str,
+        scopes: &[String],
+    ) -> Result<(), IdentityError> {
         let found = self.store.get::<Consent>(&key(person, client)).await?;
         let expect = found.as_ref().map_or(Expect::Absent, |found| Expect::Version(found.version));
         let mut all = found.map(|found| found.record.scopes).unwrap_or_default();
         all.extend(scopes.iter().cloned());
-        let consent =
-            Consent { person: person.clone(), client: client.to_owned(), scopes: all, granted_at: self.env.now() };
+        let consent = Consent {
+            person: person.clone(),
+            client: client.to_owned(),
+            scopes: all,
+            granted_at: self.env.now(),
+        };
         let audit = AuditEvent::new("consent.granted", person.as_str(), client);
         self.store.commit(Batch::new().put(&consent, expect).audit(audit)).await?;
         Ok(())
@@ -68,7 +82,9 @@ impl Consents {
     /// Takes everything back.
     pub async fn revoke(&self, person: &PersonId, client: &str) -> Result<(), IdentityError> {
         let audit = AuditEvent::new("consent.revoked", person.as_str(), client);
-        self.store.commit(Batch::new().delete::<Consent>(&key(person, client), Expect::Any).audit(audit)).await?;
+        self.store
+            .commit(Batch::new().delete::<Consent>(&key(person, client), Expect::Any).audit(audit))
+            .await?;
         Ok(())
     }
 }

@@ -107,7 +107,8 @@ impl Credentials {
         secret: &Secret,
     ) -> Result<Credential, IdentityError> {
         let id = CredentialId::generate(&self.env);
-        let sealed = self.sealer.seal("credential", &Self::aad(&person.id, &id), secret.expose().as_bytes())?;
+        let sealed =
+            self.sealer.seal("credential", &Self::aad(&person.id, &id), secret.expose().as_bytes())?;
         let credential = Credential {
             id,
             person: person.id.clone(),
@@ -155,7 +156,8 @@ impl Credentials {
     /// The secret of a sealed credential.
     pub fn open(&self, credential: &Credential) -> Result<Secret, IdentityError> {
         let sealed = STANDARD.decode(&credential.material).map_err(|_| IdentityError::Damaged)?;
-        let opened = self.sealer.open("credential", &Self::aad(&credential.person, &credential.id), &sealed)?;
+        let opened =
+            self.sealer.open("credential", &Self::aad(&credential.person, &credential.id), &sealed)?;
         let text = std::str::from_utf8(&opened).map_err(|_| IdentityError::Damaged)?;
         Ok(Secret::new(text))
     }

@@ -117,7 +117,10 @@ impl Blamed for IdentityError {
     fn blame(&self) -> Blame {
         match self {
             IdentityError::Store(error) => error.blame(),
-            IdentityError::Busy | IdentityError::Hashing | IdentityError::Damaged | IdentityError::Sealed(_) => Blame::Us,
+            IdentityError::Busy
+            | IdentityError::Hashing
+            | IdentityError::Damaged
+            | IdentityError::Sealed(_) => Blame::Us,
             _ => Blame::Caller,
         }
     }

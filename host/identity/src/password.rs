@@ -50,7 +50,8 @@ fn hasher() -> Result<Argon2<'static>, IdentityError> {
 
 fn hash_now(env: &Env, password: &str) -> Result<String, IdentityError> {
     let salt: [u8; 16] = agamid_core::random::bytes(&*env.rng);
-    let hash = hasher()?.hash_password_with_salt(password.as_bytes(), &salt).map_err(|_| IdentityError::Hashing)?;
+    let hash =
+        hasher()?.hash_password_with_salt(password.as_bytes(), &salt).map_err(|_| IdentityError::Hashing)?;
     Ok(hash.to_string())
 }
 

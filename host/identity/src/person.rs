@@ -115,7 +115,12 @@ const MAX_LOGIN: usize = 256;
 
 impl Persons {
     /// Makes a person.
-    pub async fn create(&self, organisation: &OrgId, new: NewPerson, actor: &str) -> Result<Person, IdentityError> {
+    pub async fn create(
+        &self,
+        organisation: &OrgId,
+        new: NewPerson,
+        actor: &str,
+    ) -> Result<Person, IdentityError> {
         if fold(&new.username).is_empty() || new.username.len() > MAX_LOGIN || new.username.contains('\0') {
             return Err(IdentityError::Username);
         }
@@ -166,7 +171,12 @@ impl Persons {
     }
 
     /// Lets a person in, or keeps them out.
-    pub async fn set_disabled(&self, id: &PersonId, disabled: bool, actor: &str) -> Result<(), IdentityError> {
+    pub async fn set_disabled(
+        &self,
+        id: &PersonId,
+        disabled: bool,
+        actor: &str,
+    ) -> Result<(), IdentityError> {
         let found = self.store.get::<Person>(id.as_str()).await?.ok_or(IdentityError::NoPerson)?;
         let mut person = found.record;
         person.disabled = disabled;

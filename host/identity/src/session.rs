@@ -144,7 +144,11 @@ impl Sessions {
     }
 
     /// Makes another session of the browser the one of its cookie: the value changes, what was proved stays.
-    pub async fn switch(&self, id: &SessionId, browser: &str) -> Result<Option<(Session, Secret)>, IdentityError> {
+    pub async fn switch(
+        &self,
+        id: &SessionId,
+        browser: &str,
+    ) -> Result<Option<(Session, Secret)>, IdentityError> {
         let found = self.store.find::<Session>("id", id.as_str()).await?;
         let Some(Versioned { record: old, version }) = found.into_iter().next() else { return Ok(None) };
         if old.browser != browser {

@@ -17,7 +17,11 @@ async fn identity() -> (Identity, Store, organisation::Organisation) {
 }
 
 async fn alice(identity: &Identity, organisation: &organisation::Organisation) -> Person {
-    let new = NewPerson { username: "Alice".into(), email: Some("alice@example.org".into()), ..NewPerson::default() };
+    let new = NewPerson {
+        username: "Alice".into(),
+        email: Some("alice@example.org".into()),
+        ..NewPerson::default()
+    };
     identity.persons.create(&organisation.id, new, "test").await.unwrap()
 }
 
@@ -62,7 +66,10 @@ async fn wrong_unknown_disabled_and_password_less_people_cost_the_same_work() {
 async fn the_password_policy_holds() {
     let (identity, _, organisation) = identity().await;
     let person = alice(&identity, &organisation).await;
-    assert!(matches!(identity.passwords.set(&person, "short").await, Err(IdentityError::PasswordLength { .. })));
+    assert!(matches!(
+        identity.passwords.set(&person, "short").await,
+        Err(IdentityError::PasswordLength { .. })
+    ));
     assert!(matches!(identity.passwords.set_hash(&person, "plain").await, Err(IdentityError::NotAHash)));
     assert!(matches!(identity.passwords.set_hash(&person, "$2b$12$x").await, Err(IdentityError::NotAHash)));
 }
@@ -71,8 +78,11 @@ async fn the_password_policy_holds() {
 async fn a_step_is_used_once_also_in_a_race() {
     let (identity, _, organisation) = identity().await;
     let person = alice(&identity, &organisation).await;
-    let credential =
-        identity.credentials.add_sealed(&person, CredentialKind::Totp, None, &Secret::new("SEED")).await.unwrap();
+    let credential = identity
+        .credentials
+        .add_sealed(&person, CredentialKind::Totp, None, &Secret::new("SEED"))
+        .await
+        .unwrap();
     let tries = (0..20).map(|_| {
         let (credentials, id) = (identity.credentials.clone(), credential.id.clone());
         tokio::spawn(async move { credentials.advance(&id, 7).await.unwrap() })
@@ -98,7 +108,8 @@ async fn the_store_alone_holds_neither_seed_nor_password() {
         .unwrap();
     assert_eq!(identity.credentials.open(&made).unwrap().expose(), "JBSWY3DPEHPK3PXP");
     let all = store.scan::<Credential>(Scan { limit: 100, ..Scan::default() }).await.unwrap();
-    let dump: String = all.records.iter().map(|found| serde_json::to_string(&found.record).unwrap()).collect();
+    let dump: String =
+        all.records.iter().map(|found| serde_json::to_string(&found.record).unwrap()).collect();
     assert_eq!(all.records.len(), 2);
     assert!(!dump.contains("JBSWY3DPEHPK3PXP") && !dump.contains("correct horse"));
 }
@@ -120,7 +131,11 @@ async fn a_session_is_known_by_its_cookie_only_and_ends() {
     assert_eq!(identity.sessions.by_cookie(&first.hash).await.unwrap(), None);
 
     let (second, other) = identity.sessions.start(new).await.unwrap();
-    assert_eq!(identity.sessions.by_cookie(cookie.expose()).await.unwrap(), None, "a new login ends the old session");
+    assert_eq!(
+        identity.sessions.by_cookie(cookie.expose()).await.unwrap(),
+        None,
+        "a new login ends the old session"
+    );
     assert!(identity.sessions.switch(&second.id, "another browser").await.unwrap().is_none());
     let (switched, rotated) = identity.sessions.switch(&second.id, "b").await.unwrap().unwrap();
     assert_eq!(switched.id, second.id);

@@ -22,13 +22,23 @@ pub(crate) struct Guest {
 }
 
 impl ResourceLimiter for Guest {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let fits = desired <= self.memory;
         self.refused |= !fits;
         Ok(fits)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let fits = desired <= self.tables;
         self.refused |= !fits;
         Ok(fits)
@@ -60,7 +70,9 @@ pub(crate) fn call(
         let interface = instance.get_export_index(&mut store, None, interface);
         let index = interface.and_then(|at| instance.get_export_index(&mut store, Some(&at), function));
         let index = index.ok_or_else(|| wasmtime::Error::msg("the function is gone"))?;
-        let found = instance.get_func(&mut store, index).ok_or_else(|| wasmtime::Error::msg("the function is gone"))?;
+        let found = instance
+            .get_func(&mut store, index)
+            .ok_or_else(|| wasmtime::Error::msg("the function is gone"))?;
         found.call(&mut store, &lowered, &mut results)
     });
     if let Err(error) = outcome {

@@ -145,7 +145,10 @@ pub(crate) fn lower(value: &Value, ty: &Type) -> Result<Val, Misfit> {
 }
 
 /// What a guest gives back.
-#[expect(clippy::cast_precision_loss, reason = "numbers of the language are doubles; larger ones are rounded")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "numbers of the language are doubles; larger ones are rounded"
+)]
 pub(crate) fn lift(value: &Val, ty: &Type) -> Value {
     match (value, ty) {
         (Val::Bool(b), _) => Value::Bool(*b),
@@ -162,13 +165,16 @@ pub(crate) fn lift(value: &Val, ty: &Type) -> Value {
         (Val::Char(c), _) => Value::string(c.to_string()),
         (Val::String(text), Type::Secret) => Value::secret(text.as_str()),
         (Val::String(text) | Val::Enum(text), _) => Value::string(text.as_str()),
-        (Val::List(items), Type::List(item)) => Value::List(items.iter().map(|value| lift(value, item)).collect()),
+        (Val::List(items), Type::List(item)) => {
+            Value::List(items.iter().map(|value| lift(value, item)).collect())
+        }
         (Val::Tuple(items), Type::Tuple(types)) => {
             Value::List(items.iter().zip(types).map(|(value, ty)| lift(value, ty)).collect())
         }
         (Val::Option(Some(inner)), Type::Option(ty)) => lift(inner, ty),
         (Val::Record(fields), Type::Record(types)) => {
-            let lifted = fields.iter().zip(types).map(|((name, value), (_, ty))| (camel(name), lift(value, ty)));
+            let lifted =
+                fields.iter().zip(types).map(|((name, value), (_, ty))| (camel(name), lift(value, ty)));
             Value::Map(lifted.collect())
         }
         _ => Value::Null,

@@ -86,8 +86,15 @@ impl Runtime {
         let (interface, function, signature) = (interface.to_owned(), function.to_owned(), signature.clone());
         let name = plugin.manifest.name.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let result =
-                call::call(&runtime.engine, &plugin, &runtime.settings.limits, &interface, &function, &signature, &args);
+            let result = call::call(
+                &runtime.engine,
+                &plugin,
+                &runtime.settings.limits,
+                &interface,
+                &function,
+                &signature,
+                &args,
+            );
             drop(place);
             result
         });
@@ -206,7 +213,12 @@ impl PluginHost {
             component: STANDARD.encode(&plugin.bytes),
         };
         self.0.store.commit(Batch::new().put(&record, Expect::Any)).await?;
-        tracing::info!(event = "plugin.loaded", plugin = manifest.name, version = manifest.version, digest = plugin.digest);
+        tracing::info!(
+            event = "plugin.loaded",
+            plugin = manifest.name,
+            version = manifest.version,
+            digest = plugin.digest
+        );
         self.remember(&plugin);
         self.0.current.rcu(|current| {
             let mut plugins = current.plugins.clone();
@@ -235,7 +247,12 @@ impl PluginHost {
             return Ok(());
         }
         if settings.allow_unsigned {
-            tracing::warn!(event = "plugin.unsigned", plugin = name, digest = plugin.digest, "accepted without a listed digest");
+            tracing::warn!(
+                event = "plugin.unsigned",
+                plugin = name,
+                digest = plugin.digest,
+                "accepted without a listed digest"
+            );
             return Ok(());
         }
         Err(LoadError::Refused(format!(

@@ -46,10 +46,13 @@ pub(crate) fn of_component(bytes: &[u8]) -> Result<Manifest, String> {
     let mut depth = 0_usize;
     for payload in wasmparser::Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| error.to_string())? {
-            wasmparser::Payload::ModuleSection { .. } | wasmparser::Payload::ComponentSection { .. } => depth += 1,
+            wasmparser::Payload::ModuleSection { .. } | wasmparser::Payload::ComponentSection { .. } => {
+                depth += 1
+            }
             wasmparser::Payload::End(_) => depth = depth.saturating_sub(1),
             wasmparser::Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                let text = std::str::from_utf8(section.data()).map_err(|_| "its manifest is not UTF-8".to_owned())?;
+                let text = std::str::from_utf8(section.data())
+                    .map_err(|_| "its manifest is not UTF-8".to_owned())?;
                 let manifest: Manifest =
                     toml::from_str(text).map_err(|error| format!("its manifest (plugin.toml): {error}"))?;
                 return check(manifest);
@@ -57,7 +60,9 @@ pub(crate) fn of_component(bytes: &[u8]) -> Result<Manifest, String> {
             _ => {}
         }
     }
-    Err(format!("it has no section {SECTION}; build it with `cargo xtask plugins`, with a plugin.toml beside it"))
+    Err(format!(
+        "it has no section {SECTION}; build it with `cargo xtask plugins`, with a plugin.toml beside it"
+    ))
 }
 
 fn check(manifest: Manifest) -> Result<Manifest, String> {
@@ -65,7 +70,9 @@ fn check(manifest: Manifest) -> Result<Manifest, String> {
         return Err(format!("its name {:?} must be namespace:package, and not in agamid:", manifest.name));
     }
     match manifest.proves.iter().find(|proves| proves.argument().is_none()) {
-        Some(proves) => Err(format!("proves {}: subject {:?} must be arg:N", proves.function, proves.subject)),
+        Some(proves) => {
+            Err(format!("proves {}: subject {:?} must be arg:N", proves.function, proves.subject))
+        }
         None => Ok(manifest),
     }
 }

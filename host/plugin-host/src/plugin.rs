@@ -37,7 +37,8 @@ impl Plugin {
         if exports.interfaces.is_empty() {
             return Err("it exports no interface".to_owned());
         }
-        let component = Component::new(engine, &bytes).map_err(|error| format!("it can't be compiled: {error}"))?;
+        let component =
+            Component::new(engine, &bytes).map_err(|error| format!("it can't be compiled: {error}"))?;
         let ready = Linker::new(engine)
             .instantiate_pre(&component)
             .map_err(|error| format!("it can't be instantiated: {error}"))?;

@@ -43,7 +43,8 @@ impl Set {
         let (found, interface) = if let Some(module) = self.modules.get(package) {
             (Found::Module(module), &module.interface)
         } else {
-            let hit = self.plugins.values().find_map(|plugin| Some((plugin, plugin.interfaces.get(package)?)));
+            let hit =
+                self.plugins.values().find_map(|plugin| Some((plugin, plugin.interfaces.get(package)?)));
             let (plugin, (full, interface)) = hit.ok_or_else(|| self.near(package))?;
             (Found::Plugin(plugin, full.as_str()), interface)
         };
@@ -82,7 +83,10 @@ impl Set {
                 let run = self.runtime.call(Arc::clone(plugin), interface, &function, signature, args);
                 let whole = Duration::from_millis(self.runtime.settings.limits.call_ms);
                 let value = tokio::time::timeout(whole, run).await.unwrap_or_else(|_| {
-                    Err(CallError::new("timeout", format!("the plugin did not answer within {} ms", whole.as_millis())))
+                    Err(CallError::new(
+                        "timeout",
+                        format!("the plugin did not answer within {} ms", whole.as_millis()),
+                    ))
                 })?;
                 let name = interface.rsplit('/').next().unwrap_or_default();
                 let name = name.split('@').next().unwrap_or_default();
@@ -99,7 +103,11 @@ impl Set {
         let grant = self.runtime.settings.grants.get(&plugin.manifest.name);
         for proves in plugin.manifest.proves.iter().filter(|proves| positive && proves.function == function) {
             if !grant.is_some_and(|grant| grant.proves.contains(&proves.method)) {
-                tracing::debug!(event = "plugin.proof_not_granted", plugin = plugin.manifest.name, method = proves.method);
+                tracing::debug!(
+                    event = "plugin.proof_not_granted",
+                    plugin = plugin.manifest.name,
+                    method = proves.method
+                );
                 continue;
             }
             let subject = proves.argument().and_then(|at| call.args.get(at));
@@ -154,13 +162,22 @@ impl RoutineSet for Set {
         }
     }
 
-    fn call<'a>(&'a self, context: &'a CallContext, call: &'a Call) -> BoxFuture<'a, Result<Value, CallError>> {
+    fn call<'a>(
+        &'a self,
+        context: &'a CallContext,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<Value, CallError>> {
         Box::pin(async move {
             match &call.routine {
-                Routine::Static { package, function } => self.call_static(context, call, package, function).await,
+                Routine::Static { package, function } => {
+                    self.call_static(context, call, package, function).await
+                }
                 Routine::Method { object, method } => Err(CallError::new(
                     "no_such_routine",
-                    format!("{} has no method {method}; call a routine: Call package.interface#function", object.kind()),
+                    format!(
+                        "{} has no method {method}; call a routine: Call package.interface#function",
+                        object.kind()
+                    ),
                 )),
             }
         })

@@ -86,7 +86,9 @@ async fn pass(State(web): State<Web>, mut request: Request, next: Next) -> Respo
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let span = tracing::info_span!("request", request_id = %visit.request_id);
-    let refused = address.err().map(|_| refusal(StatusCode::BAD_REQUEST, "The request came through a proxy that sent an unreadable address."));
+    let refused = address.err().map(|_| {
+        refusal(StatusCode::BAD_REQUEST, "The request came through a proxy that sent an unreadable address.")
+    });
     let refused = refused.or_else(|| check_limits(&request)).map(|page| web.error_page(&visit, page));
     let mut response = match refused.or_else(|| check_host(&web, &request)) {
         Some(response) => response,
@@ -103,8 +105,11 @@ async fn pass(State(web): State<Web>, mut request: Request, next: Next) -> Respo
         response.headers_mut().insert("x-request-id", id);
     }
     let status = response.status().as_u16();
-    let millis = u64::try_from(web.env().clock.monotonic().saturating_sub(begun).as_millis()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(event = "request.done", %method, path, status, millis, address = %visit.address));
+    let millis =
+        u64::try_from(web.env().clock.monotonic().saturating_sub(begun).as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(
+        || tracing::info!(event = "request.done", %method, path, status, millis, address = %visit.address),
+    );
     response
 }
 
@@ -118,13 +123,20 @@ fn check_limits(request: &Request<Body>) -> Option<ErrorPage> {
     if url > MAX_URL {
         return Some(refusal(StatusCode::URI_TOO_LONG, "The address is too long."));
     }
-    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if headers > MAX_HEADERS || request.headers().len() > 100 {
-        return Some(refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request has too many headers."));
+        return Some(refusal(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "The request has too many headers.",
+        ));
     }
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > MAX_BODY) {
-        return Some(refusal(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than this server accepts (1 MiB)."));
+        return Some(refusal(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The request is larger than this server accepts (1 MiB).",
+        ));
     }
     if request.headers().contains_key(header::CONTENT_ENCODING) {
         return Some(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Compressed requests are not accepted."));
@@ -156,11 +168,24 @@ fn is_bare_error(response: &Response) -> bool {
 
 fn plain(status: StatusCode) -> ErrorPage {
     let (title, message) = match status {
-        StatusCode::NOT_FOUND => ("This page does not exist", "The address may be mistyped, or the page is gone."),
-        StatusCode::METHOD_NOT_ALLOWED => ("This is not how the page is used", "Go back and try again from there."),
+        StatusCode::NOT_FOUND => {
+            ("This page does not exist", "The address may be mistyped, or the page is gone.")
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("This is not how the page is used", "Go back and try again from there.")
+        }
         StatusCode::MISDIRECTED_REQUEST => ("Wrong address", "This server answers under another name."),
-        status if status.is_server_error() => ("Something went wrong here", "It is not your fault. Please try again."),
+        status if status.is_server_error() => {
+            ("Something went wrong here", "It is not your fault. Please try again.")
+        }
         _ => ("This request can't be answered", "Please go back and try again."),
     };
-    ErrorPage { status, title: title.to_owned(), message: message.to_owned(), hint: None, reference: None, action: None }
+    ErrorPage {
+        status,
+        title: title.to_owned(),
+        message: message.to_owned(),
+        hint: None,
+        reference: None,
+        action: None,
+    }
 }

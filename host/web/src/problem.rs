@@ -37,7 +37,8 @@ impl IntoResponse for Problem {
         if let Some(field) = self.field {
             body.insert("field".to_owned(), field.into());
         }
-        let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
+        let headers =
+            [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
         (self.status, headers, Json(body).into_response().into_body()).into_response()
     }
 }

@@ -47,7 +47,11 @@ impl Web {
 
 /// Nothing that could end the directive or widen it.
 fn is_origin(text: &str) -> bool {
-    let (Some(start), Some(end)) = (text.find("://").map(|at| at + 3), Some(text.len())) else { return false };
+    let (Some(start), Some(end)) = (text.find("://").map(|at| at + 3), Some(text.len())) else {
+        return false;
+    };
     start < end
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'/' | b'.' | b'-' | b'_' | b'[' | b']' | b'+'))
+        && text.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b':' | b'/' | b'.' | b'-' | b'_' | b'[' | b']' | b'+')
+        })
 }

@@ -26,7 +26,13 @@ fn app(web: &Web) -> Router {
     async fn body(body: String) -> String {
         body
     }
-    web.layer(Router::new().route("/", get(page)).route("/panic", get(panics)).route("/body", post(body)).merge(web.assets()))
+    web.layer(
+        Router::new()
+            .route("/", get(page))
+            .route("/panic", get(panics))
+            .route("/body", post(body))
+            .merge(web.assets()),
+    )
 }
 
 async fn send(web: &Web, request: Request<Body>) -> Response {
@@ -47,10 +53,22 @@ fn the_issuer_is_https_or_loopback_and_a_bare_origin() {
         let config = WebConfig { issuer: issuer.parse().unwrap(), trusted_proxies: Vec::new(), dev: false };
         Web::new(config, Env::system()).is_ok()
     };
-    for good in ["https://id.example", "https://id.example:8443", "http://localhost:8080", "http://127.0.0.1", "http://[::1]:1"] {
+    for good in [
+        "https://id.example",
+        "https://id.example:8443",
+        "http://localhost:8080",
+        "http://127.0.0.1",
+        "http://[::1]:1",
+    ] {
         assert!(ok(good), "{good}");
     }
-    for bad in ["http://id.example", "https://id.example/path", "https://id.example?x", "https://u@id.example", "ftp://id.example"] {
+    for bad in [
+        "http://id.example",
+        "https://id.example/path",
+        "https://id.example?x",
+        "https://u@id.example",
+        "ftp://id.example",
+    ] {
         assert!(!ok(bad), "{bad}");
     }
 }
@@ -130,7 +148,8 @@ async fn oversized_and_compressed_requests_and_foreign_hosts_are_refused() {
     let web = web("https://id.example");
     let status = |request: Request<Body>| async { send(&web, request).await.status().as_u16() };
     assert_eq!(status(get_request(&format!("/?{}", "a".repeat(9000)))).await, 414);
-    let big = Request::post("/body").header("host", "id.example").body(Body::from("a".repeat(2 << 20))).unwrap();
+    let big =
+        Request::post("/body").header("host", "id.example").body(Body::from("a".repeat(2 << 20))).unwrap();
     assert_eq!(status(big).await, 413);
     let mut big = get_request("/");
     big.headers_mut().insert("x-big", "a".repeat(17 * 1024).parse().unwrap());
@@ -138,7 +157,10 @@ async fn oversized_and_compressed_requests_and_foreign_hosts_are_refused() {
     let mut compressed = get_request("/");
     compressed.headers_mut().insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
     assert_eq!(status(compressed).await, 415);
-    assert_eq!(status(Request::get("/").header("host", "evil.example").body(Body::empty()).unwrap()).await, 421);
+    assert_eq!(
+        status(Request::get("/").header("host", "evil.example").body(Body::empty()).unwrap()).await,
+        421
+    );
 }
 
 #[tokio::test]

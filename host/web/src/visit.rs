@@ -27,7 +27,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
     type Rejection = (StatusCode, &'static str);
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or((StatusCode::INTERNAL_SERVER_ERROR, "the web layer is missing"))
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or((StatusCode::INTERNAL_SERVER_ERROR, "the web layer is missing"))
     }
 }
 
@@ -70,7 +74,9 @@ pub(crate) fn accepted_languages(headers: &HeaderMap) -> Vec<String> {
         .filter_map(|entry| {
             let (tag, weight) = entry.split_once(";q=").unwrap_or((entry, "1"));
             let tag = tag.trim();
-            let fits = !tag.is_empty() && tag.len() <= 35 && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            let fits = !tag.is_empty()
+                && tag.len() <= 35
+                && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
             fits.then_some((weight.trim().parse().ok()?, tag.to_owned()))
         })
         .filter(|(weight, _): &(f32, String)| *weight > 0.0)

@@ -59,9 +59,8 @@ pub(crate) fn read<T: DeserializeOwned>(
     variables: impl Iterator<Item = (String, String)>,
 ) -> Result<T, ConfigError> {
     let alone: T = read_text(file, text)?;
-    let mut ours: Vec<(String, String)> = variables
-        .filter(|(name, _)| name.starts_with(PREFIX) && !OTHERS.contains(&name.as_str()))
-        .collect();
+    let mut ours: Vec<(String, String)> =
+        variables.filter(|(name, _)| name.starts_with(PREFIX) && !OTHERS.contains(&name.as_str())).collect();
     if ours.is_empty() {
         return Ok(alone);
     }

@@ -11,7 +11,8 @@ fn load(text: &str, variables: &[(&str, &str)]) -> Result<NodeConfig, String> {
 
 #[test]
 fn an_unknown_key_is_named_with_file_line_and_what_is_allowed() {
-    let error = load("[public]\nissuer = \"http://localhost:1\"\nlistn = \"127.0.0.1:1\"\n", &[]).unwrap_err();
+    let error =
+        load("[public]\nissuer = \"http://localhost:1\"\nlistn = \"127.0.0.1:1\"\n", &[]).unwrap_err();
     assert!(error.starts_with("DIR/agamid.toml:3: public.listn:"), "{error}");
     assert!(error.contains("`listen`"), "{error}");
 }

@@ -180,8 +180,7 @@ impl RelyingParty {
         }
         if let Some(error) = answer.error {
             let description = answer.error_description.unwrap_or_default();
-            let context =
-                json!({ "message": description, "error": error, "request": login.request });
+            let context = json!({ "message": description, "error": error, "request": login.request });
             return Ok(self.page("error.html", StatusCode::OK, &context));
         }
         let code = answer.code.ok_or_else(|| refused("the answer has neither code nor error"))?;
@@ -249,20 +248,24 @@ impl RelyingParty {
     }
 
     fn page(&self, template: &str, status: StatusCode, context: &Value) -> Response {
-        let base = json!({ "issuer": self.parts.issuer, "client_id": CLIENT_ID, "origin": self.parts.origin });
+        let base =
+            json!({ "issuer": self.parts.issuer, "client_id": CLIENT_ID, "origin": self.parts.origin });
         let mut merged = base;
         if let (Some(all), Some(more)) = (merged.as_object_mut(), context.as_object()) {
             all.extend(more.clone());
         }
         let merged = minijinja::value::Serde(merged);
+        // Browsers apply form-action to redirects too: the login form ends at the provider.
+        let policy = format!(
+            "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' {}; frame-ancestors 'none'; \
+             base-uri 'none'",
+            self.parts.issuer
+        );
         let headers = [
-            (header::CACHE_CONTROL, "no-store"),
-            (
-                header::CONTENT_SECURITY_POLICY,
-                "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-            ),
-            (header::REFERRER_POLICY, "same-origin"),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CACHE_CONTROL, "no-store".to_owned()),
+            (header::CONTENT_SECURITY_POLICY, policy),
+            (header::REFERRER_POLICY, "same-origin".to_owned()),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         ];
         match self.pages.get_template(template).and_then(|page| page.render(merged)) {
             Ok(html) => (status, headers, Html(html)).into_response(),

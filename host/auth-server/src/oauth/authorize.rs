@@ -44,7 +44,11 @@ pub(crate) async fn get(
 
 /// A request by POST comes from another site, without our cookies: it is stored, and the browser sent on by a page of
 /// ours to where cookies are read.
-pub(crate) async fn post(State(server): State<AuthServer>, visit: Visit, body: axum::body::Bytes) -> Response {
+pub(crate) async fn post(
+    State(server): State<AuthServer>,
+    visit: Visit,
+    body: axum::body::Bytes,
+) -> Response {
     let body = String::from_utf8_lossy(&body).into_owned();
     match begin(&server, &body, None).await {
         Ok(found) => server.hand_over(&visit, &found.record),
@@ -112,10 +116,13 @@ async fn begin(
     let client = client.ok_or_else(|| page("there is no client with this client_id"))?;
     let redirect_uri = parameters.get("redirect_uri").ok_or_else(|| page("redirect_uri is missing"))?;
     if !check_redirect_uri(&client.redirect_uris, redirect_uri) {
-        return Err(page("redirect_uri is not one of those registered for this client, compared byte by byte"));
+        return Err(page(
+            "redirect_uri is not one of those registered for this client, compared byte by byte",
+        ));
     }
     let state = parameters.get("state").map(str::to_owned);
-    let to_client = |error| Refusal::Redirect { redirect_uri: redirect_uri.to_owned(), state: state.clone(), error };
+    let to_client =
+        |error| Refusal::Redirect { redirect_uri: redirect_uri.to_owned(), state: state.clone(), error };
     if let Some(name) = repeated {
         return Err(to_client(twice(&name)));
     }

@@ -60,7 +60,8 @@ fn presented(headers: &HeaderMap, form: &Parameters) -> Result<Presented, OauthE
         description: "the Authorization header is no HTTP Basic".to_owned(),
         basic: true,
     };
-    let (scheme, encoded) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(malformed)?;
+    let (scheme, encoded) =
+        header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(malformed)?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(malformed());
     }
@@ -77,5 +78,8 @@ fn presented(headers: &HeaderMap, form: &Parameters) -> Result<Presented, OauthE
 /// Id and secret are form-encoded inside HTTP Basic (RFC 6749 section 2.3.1).
 fn form_decode(text: &str) -> String {
     let pair = format!("v={text}");
-    url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+    url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
 }

@@ -42,10 +42,16 @@ pub(crate) struct Issued {
 
 impl AuthServer {
     /// Tokens for a person's grant. Checks client, person, session and scope as they are now.
-    pub(crate) async fn issue(&self, client: &Client, family: FamilyId, grant: &Grant) -> Result<Issued, OauthError> {
+    pub(crate) async fn issue(
+        &self,
+        client: &Client,
+        family: FamilyId,
+        grant: &Grant,
+    ) -> Result<Issued, OauthError> {
         let gone = |what: &str| OauthError::new(Code::InvalidGrant, format!("the {what} is no longer valid"));
         let scope = OrgScope::One(grant.organisation.clone());
-        let person = self.identity().persons.get(&scope, &grant.person).await?.filter(|person| !person.disabled);
+        let person =
+            self.identity().persons.get(&scope, &grant.person).await?.filter(|person| !person.disabled);
         let person = person.ok_or_else(|| gone("person"))?;
         let session = self.identity().sessions.get(&grant.session).await?;
         session.filter(|session| session.person == person.id).ok_or_else(|| gone("session"))?;
@@ -78,8 +84,10 @@ impl AuthServer {
     /// A token for this server's own administration, without a person behind it: for the demo's command line.
     pub async fn issue_admin_token(&self, client_id: &str, lifetime: Duration) -> Result<Secret, OauthError> {
         let client = self.clients().get(client_id).await?;
-        let client = client.ok_or_else(|| OauthError::new(Code::UnauthorizedClient, "there is no such client"))?;
-        let scopes: Vec<String> = client.scopes.iter().filter(|scope| is_administrative(scope)).cloned().collect();
+        let client =
+            client.ok_or_else(|| OauthError::new(Code::UnauthorizedClient, "there is no such client"))?;
+        let scopes: Vec<String> =
+            client.scopes.iter().filter(|scope| is_administrative(scope)).cloned().collect();
         let record = TokenFamily {
             id: FamilyId::generate(self.env()),
             client: client.client_id.clone(),
@@ -117,7 +125,9 @@ impl AuthServer {
         let batch = Batch::new().put(family, Expect::Absent).put(&token, Expect::Absent).audit(audit);
         match self.store().commit(batch).await {
             Ok(_) => Ok(()),
-            Err(StoreError::Conflict { .. }) => Err(OauthError::new(Code::InvalidGrant, "the grant was revoked")),
+            Err(StoreError::Conflict { .. }) => {
+                Err(OauthError::new(Code::InvalidGrant, "the grant was revoked"))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -153,7 +163,8 @@ impl AuthServer {
     /// Ends a family: none of its tokens is accepted from now on, and none can be added.
     pub(crate) async fn revoke_family(&self, family: &str, client: &str) -> Result<(), OauthError> {
         let Some(id) = FamilyId::parse(family) else { return Ok(()) };
-        let lifetime = Duration::from_secs(self.settings().access_token_lifetime.max(self.settings().code_lifetime));
+        let lifetime =
+            Duration::from_secs(self.settings().access_token_lifetime.max(self.settings().code_lifetime));
         let record = TokenFamily {
             id,
             client: client.to_owned(),
@@ -176,8 +187,9 @@ struct Made {
 
 /// What of the granted scopes the client may still have; administrative ones only for administrators.
 fn allowed_scopes(client: &Client, person: &Person, scopes: &[String]) -> Vec<String> {
-    let allowed =
-        |scope: &&String| client.scopes.contains(scope) && (person.administrator || !is_administrative(scope));
+    let allowed = |scope: &&String| {
+        client.scopes.contains(scope) && (person.administrator || !is_administrative(scope))
+    };
     scopes.iter().filter(allowed).cloned().collect()
 }
 

@@ -35,7 +35,11 @@ pub(crate) async fn post(
 }
 
 /// RFC 6749 section 4.1.3 with RFC 7636: the code is used up before anything else is looked at.
-async fn authorization_code(server: &AuthServer, client: &Client, form: &Parameters) -> Result<Issued, OauthError> {
+async fn authorization_code(
+    server: &AuthServer,
+    client: &Client,
+    form: &Parameters,
+) -> Result<Issued, OauthError> {
     let code = form.require("code")?;
     let redirect_uri = form.require("redirect_uri")?;
     let verifier = form.get("code_verifier");

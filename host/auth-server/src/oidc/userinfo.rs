@@ -34,7 +34,8 @@ async fn claims(
     let caller = server.check_token(&token, server.web().issuer(), "openid").await?;
     let person = caller.person.ok_or(TokenRefusal::InvalidToken)?;
     let scope = OrgScope::One(server.organisation().clone());
-    let found = server.identity().persons.get(&scope, &person).await.map_err(|_| TokenRefusal::Unavailable)?;
+    let found =
+        server.identity().persons.get(&scope, &person).await.map_err(|_| TokenRefusal::Unavailable)?;
     let person = found.filter(|person| !person.disabled).ok_or(TokenRefusal::InvalidToken)?;
     let mut claims = crate::scope::claims(&person, &caller.scopes);
     claims.insert("sub".to_owned(), person.id.as_str().into());
@@ -48,7 +49,8 @@ fn bearer(method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<String, T
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let mut in_form = None;
     if *method == Method::POST && kind.starts_with("application/x-www-form-urlencoded") {
-        let form = Parameters::read_strictly(body).map_err(|error| TokenRefusal::InvalidRequest(error.description))?;
+        let form = Parameters::read_strictly(body)
+            .map_err(|error| TokenRefusal::InvalidRequest(error.description))?;
         in_form = form.get("access_token").map(str::to_owned);
     }
     match (in_header, in_form) {

@@ -114,7 +114,12 @@ fn asset(release: &Release, run: &RunRecord, path: &str) -> Option<Response> {
 }
 
 impl Engine {
-    fn show(&self, visit: &Visit, release: &Arc<Release>, found: &RunRecord) -> Result<Response, EngineError> {
+    fn show(
+        &self,
+        visit: &Visit,
+        release: &Arc<Release>,
+        found: &RunRecord,
+    ) -> Result<Response, EngineError> {
         let (state, _) = run::open(self.sealer(), found)?;
         let shown = state.page().ok_or_else(|| EngineError::Saved("the run stands at no page".to_owned()))?;
         let (revision, context) = self.page_parts(release, found, &shown).map_err(EngineError::Saved)?;
@@ -144,15 +149,19 @@ impl Engine {
         let revision = release
             .revision_of(&shown.at.flow)
             .filter(|revision| revision.environment.get_template(&shown.template).is_ok())
-            .or_else(|| release.revisions.values().find(|r| r.environment.get_template(&shown.template).is_ok()))
+            .or_else(|| {
+                release.revisions.values().find(|r| r.environment.get_template(&shown.template).is_ok())
+            })
             .ok_or_else(|| format!("there is no template web/{}", shown.template))?;
         let token = run::token(self.sealer(), found).map_err(|error| error.to_string())?;
         let mut context = Value::Map(shown.model.clone()).to_json();
         if let Some(context) = context.as_object_mut() {
             let action = format!("/flow/{}/{}", found.id, shown.template);
-            context.insert("step".to_owned(), json!({ "token": token, "action": action, "number": found.step }));
+            context
+                .insert("step".to_owned(), json!({ "token": token, "action": action, "number": found.step }));
             context.insert("owner".to_owned(), found.shown.clone());
             context.insert("flow".to_owned(), found.flow.clone().into());
+            context.insert("changes".to_owned(), self.catalog().changes().borrow().serial.into());
         }
         Ok((revision, context))
     }

@@ -52,8 +52,12 @@ pub(super) async fn post(
         let fits = token_fits(engine.sealer(), run, token);
         match (&run.status, fits) {
             (_, TokenFits::Never) => return forbidden(&engine, &visit, current_url(run)),
-            (Status::Over { .. }, TokenFits::Now | TokenFits::JustBefore) => return second_click(&engine, &visit, run),
-            (Status::Over { .. }, TokenFits::Earlier) => return engine.over_page(&visit, Some(&run.owner.restart)),
+            (Status::Over { .. }, TokenFits::Now | TokenFits::JustBefore) => {
+                return second_click(&engine, &visit, run);
+            }
+            (Status::Over { .. }, TokenFits::Earlier) => {
+                return engine.over_page(&visit, Some(&run.owner.restart));
+            }
             // Another request is at work: wait for it, then show where the run stands.
             (Status::Acting { until }, _) if engine.env().now() < *until => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -142,7 +146,8 @@ fn stale(engine: &Engine, visit: &Visit, run: &RunRecord) -> Response {
         ErrorPage {
             status: StatusCode::CONFLICT,
             title: "This page is from an earlier step".to_owned(),
-            message: "You went on in the meantime, perhaps in another tab. What you sent here was not used.".to_owned(),
+            message: "You went on in the meantime, perhaps in another tab. What you sent here was not used."
+                .to_owned(),
             hint: None,
             reference: None,
             action: current_url(run).map(|url| ("Continue where you are".to_owned(), url)),

@@ -67,7 +67,8 @@ impl Logins {
 
     /// Remembers a login; answers the cookie to set.
     pub(super) fn begin(&self, login: Login) -> String {
-        let cookie = format!("{COOKIE}_{}={}; Path=/cb; HttpOnly; SameSite=Lax", tag(&login.state), login.browser);
+        let cookie =
+            format!("{COOKIE}_{}={}; Path=/cb; HttpOnly; SameSite=Lax", tag(&login.state), login.browser);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.env.now();
         waiting.retain(|_, login| now.since(login.begun) < LIFETIME);
@@ -105,12 +106,8 @@ pub(super) fn verify_id_token(
     client_id: &str,
     nonce: &str,
 ) -> Result<Value, String> {
-    let expected = Expected {
-        typ: "JWT",
-        algorithms: &SigningAlgorithm::ALL,
-        now: parts.env.now(),
-        skew: 10,
-    };
+    let expected =
+        Expected { typ: "JWT", algorithms: &SigningAlgorithm::ALL, now: parts.env.now(), skew: 10 };
     let claims = jose::verify(id_token, keys, &expected).map_err(|error| format!("the ID token: {error}"))?;
     for (name, wanted) in [("iss", parts.issuer.as_str()), ("aud", client_id), ("nonce", nonce)] {
         if claims[name] != wanted {

@@ -4,7 +4,8 @@ use url::{Host, Url};
 
 /// Whether the registered URIs have this one. On a loopback IP address the port may differ (RFC 8252 section 7.3).
 pub(crate) fn check_redirect_uri(registered: &[String], given: &str) -> bool {
-    registered.iter().any(|known| known == given) || registered.iter().any(|known| loopback_match(known, given))
+    registered.iter().any(|known| known == given)
+        || registered.iter().any(|known| loopback_match(known, given))
 }
 
 fn loopback_match(known: &str, given: &str) -> bool {
@@ -75,7 +76,12 @@ mod tests {
     #[test]
     fn only_the_port_of_a_loopback_ip_may_differ() {
         let registered = ["http://127.0.0.1:3000/cb".to_owned(), "http://localhost:3000/cb".to_owned()];
-        for good in ["http://127.0.0.1:3000/cb", "http://127.0.0.1:41999/cb", "http://127.0.0.1/cb", "http://localhost:3000/cb"] {
+        for good in [
+            "http://127.0.0.1:3000/cb",
+            "http://127.0.0.1:41999/cb",
+            "http://127.0.0.1/cb",
+            "http://localhost:3000/cb",
+        ] {
             assert!(check_redirect_uri(&registered, good), "{good}");
         }
         for bad in [

@@ -37,7 +37,8 @@ pub(crate) enum Need {
 
 /// Decides. With `prompt=none` every need but `Nothing` is an error, which the caller names.
 pub(crate) fn decide(facts: &Facts<'_>) -> Need {
-    if facts.request.asks(Prompt::SelectAccount) && !facts.selected && !facts.logged_in && facts.accounts > 0 {
+    if facts.request.asks(Prompt::SelectAccount) && !facts.selected && !facts.logged_in && facts.accounts > 0
+    {
         return Need::SelectAccount;
     }
     let Some(session) = facts.session else { return Need::Login };
@@ -133,7 +134,10 @@ mod tests {
         assert_eq!(need(&[Prompt::Consent], None, &|_| ()), Need::Consent);
         assert_eq!(need(&[Prompt::Consent], None, &|f| f.consented = true), Need::Nothing);
         assert_eq!(need(&[Prompt::SelectAccount], None, &|_| ()), Need::SelectAccount);
-        assert_eq!(need(&[Prompt::SelectAccount], None, &|f| (f.session, f.accounts) = (None, 0)), Need::Login);
+        assert_eq!(
+            need(&[Prompt::SelectAccount], None, &|f| (f.session, f.accounts) = (None, 0)),
+            Need::Login
+        );
         assert_eq!(need(&[Prompt::SelectAccount], None, &|f| f.selected = true), Need::Nothing);
         assert_eq!(
             need(&[Prompt::SelectAccount], None, &|f| (f.selected, f.other_account) = (true, true)),

@@ -126,7 +126,9 @@ impl AuthServer {
                     return Ok((flow, Some(inputs), plain));
                 }
                 Err(LaunchError::NoFlow | LaunchError::Unknown(_)) => {}
-                Err(error) => return Err(OauthError::new(Code::InvalidRequest, format!("acr_values: {error}"))),
+                Err(error) => {
+                    return Err(OauthError::new(Code::InvalidRequest, format!("acr_values: {error}")));
+                }
             }
         }
         let default = &self.engine().settings().default_acr;
@@ -157,8 +159,13 @@ impl AuthServer {
         let scope = OrgScope::One(session.organisation.clone());
         let person = self.identity().persons.get(&scope, &session.person).await?;
         let name = person.map(|person| person.display_name()).unwrap_or_default();
-        let scopes: Vec<Value> =
-            found.record.request.scopes.iter().map(|scope| Value::from_json(crate::scope::shown(scope))).collect();
+        let scopes: Vec<Value> = found
+            .record
+            .request
+            .scopes
+            .iter()
+            .map(|scope| Value::from_json(crate::scope::shown(scope)))
+            .collect();
         let inputs = Map::from([
             ("clientName".to_owned(), client.display_name().into()),
             ("clientUri".to_owned(), client.client_uri.clone().into()),
@@ -188,7 +195,8 @@ impl AuthServer {
             }
         }
         let inputs = Map::from([("accounts".to_owned(), Value::List(shown))]);
-        self.run(visit, found, client, OwnerKind::AccountSelection, SELECT_FLOW.to_owned(), inputs, None).await
+        self.run(visit, found, client, OwnerKind::AccountSelection, SELECT_FLOW.to_owned(), inputs, None)
+            .await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the three callers differ in just these")]
@@ -238,7 +246,10 @@ impl AuthServer {
                     message: "Something went wrong on our side. Nothing was changed.".to_owned(),
                     hint: Some("If it happens once more, tell the operator the reference.".to_owned()),
                     reference: Some(reference),
-                    action: Some(("Start again".to_owned(), format!("/oauth2/authorize?{}", request.original))),
+                    action: Some((
+                        "Start again".to_owned(),
+                        format!("/oauth2/authorize?{}", request.original),
+                    )),
                 },
             )),
             Err(EngineError::Store(error)) => Err(error.into()),

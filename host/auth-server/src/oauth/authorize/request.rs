@@ -78,7 +78,9 @@ fn invalid(description: impl Into<String>) -> OauthError {
 
 fn text(parameters: &Parameters, name: &str) -> Result<Option<String>, OauthError> {
     match parameters.get(name) {
-        Some(value) if value.len() > MAX_TEXT => Err(invalid(format!("{name} is longer than {MAX_TEXT} bytes"))),
+        Some(value) if value.len() > MAX_TEXT => {
+            Err(invalid(format!("{name} is longer than {MAX_TEXT} bytes")))
+        }
         value => Ok(value.map(str::to_owned)),
     }
 }
@@ -139,7 +141,8 @@ fn read_challenge(parameters: &Parameters) -> Result<String, OauthError> {
     if parameters.get("code_challenge_method") != Some("S256") {
         return Err(invalid("code_challenge_method must be S256"));
     }
-    let fits = challenge.len() == 43 && challenge.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let fits = challenge.len() == 43
+        && challenge.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if fits { Ok(challenge.to_owned()) } else { Err(invalid("code_challenge is no base64url of a SHA-256")) }
 }
 
@@ -176,7 +179,8 @@ mod tests {
         }))
         .unwrap();
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-        let base = format!("response_type=code&scope=openid&code_challenge={challenge}&code_challenge_method=S256");
+        let base =
+            format!("response_type=code&scope=openid&code_challenge={challenge}&code_challenge_method=S256");
         let (mut all, _) = Parameters::read(format!("{query}&{base}").as_bytes());
         let (given, _) = Parameters::read(query.as_bytes());
         for name in ["response_type", "scope", "code_challenge", "code_challenge_method"] {
@@ -184,7 +188,8 @@ mod tests {
                 all.overlay(name, given.get(name));
             }
         }
-        AuthorizationRequest::read(&client, "https://rp.example/cb", &all, String::new()).map_err(|error| error.code)
+        AuthorizationRequest::read(&client, "https://rp.example/cb", &all, String::new())
+            .map_err(|error| error.code)
     }
 
     #[test]

@@ -43,7 +43,8 @@ impl AuthServer {
     }
 
     fn redirect_error(&self, redirect_uri: &str, state: Option<&str>, error: &OauthError) -> Response {
-        let mut answer = vec![("error", error.code.name()), ("error_description", error.description.as_str())];
+        let mut answer =
+            vec![("error", error.code.name()), ("error_description", error.description.as_str())];
         answer.extend(state.map(|state| ("state", state)));
         self.redirect_answer(redirect_uri, &answer)
     }

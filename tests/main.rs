@@ -5,6 +5,8 @@
 
 mod cli;
 mod protocol;
-
+mod reload;
+mod restart;
+mod security;
 mod support;
 mod tidy;

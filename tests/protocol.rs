@@ -1,5 +1,6 @@
 //! What clients see.
 
 mod admin;
-
+mod authorize;
 mod metadata;
+mod token;

@@ -1,4 +1,5 @@
-//! A server under test, and a browser without a screen.
+//! Shared by all tests.
 
 pub(crate) mod browser;
 pub(crate) mod server;
+pub(crate) mod totp;

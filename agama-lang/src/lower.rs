@@ -56,13 +56,11 @@ impl Lowering<'_> {
     fn land(&mut self, at: u32) {
         let here = self.here();
         let index = usize::try_from(at).unwrap_or(usize::MAX);
-        match self.body.code.get_mut(index) {
-            Some(
-                Instruction::JumpUnless { to, .. }
-                | Instruction::Jump(to)
-                | Instruction::Next { exit: to, .. },
-            ) => *to = here,
-            _ => {}
+        if let Some(
+            Instruction::JumpUnless { to, .. } | Instruction::Jump(to) | Instruction::Next { exit: to, .. },
+        ) = self.body.code.get_mut(index)
+        {
+            *to = here;
         }
     }
 

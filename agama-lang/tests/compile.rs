@@ -1,4 +1,5 @@
 //! Every fixture in `fixtures/ok` compiles, every one in `fixtures/err` is refused; snapshots show what is said.
+#![expect(clippy::unwrap_used, reason = "helpers of a test stop it where something is missing")]
 
 use agama_lang::check::facts::NoFacts;
 use agama_lang::compile::compile;

@@ -1,10 +1,13 @@
 //! A browser without a screen: cookies, redirects followed by hand, forms filled and sent as a browser would.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::cookie::CookieStore as _;
 use reqwest::header::{HeaderMap, LOCATION, ORIGIN};
+use serde_json::Value;
 use sha2::Digest as _;
 use url::Url;
 
@@ -13,6 +16,7 @@ use super::server::Server;
 /// One person's browser.
 pub(crate) struct Browser {
     pub(crate) http: reqwest::Client,
+    jar: Arc<reqwest::cookie::Jar>,
     origin: String,
 }
 
@@ -34,13 +38,21 @@ pub(crate) struct Form {
 
 impl Browser {
     pub(crate) fn new(server: &Server) -> Self {
+        let jar = Arc::new(reqwest::cookie::Jar::default());
         let http = reqwest::Client::builder()
-            .cookie_store(true)
+            .cookie_provider(Arc::clone(&jar))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
             .unwrap();
-        Self { http, origin: server.issuer() }
+        Self { http, jar, origin: server.issuer() }
+    }
+
+    /// The values of the provider's cookies.
+    pub(crate) fn cookies(&self, server: &Server) -> Vec<String> {
+        let header = self.jar.cookies(&server.issuer().parse().unwrap()).unwrap();
+        let pairs = header.to_str().unwrap().to_owned();
+        pairs.split("; ").filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect()
     }
 
     /// One GET, no redirect followed.
@@ -77,6 +89,56 @@ impl Browser {
     pub(crate) async fn submit(&self, form: &Form) -> Shown {
         let first = self.post(form).await;
         self.follow(first).await
+    }
+}
+
+impl Browser {
+    /// Opens an authorization request, signs in with the demo's password, allows what is asked; answers where the
+    /// provider sends the browser at the end, at the application.
+    pub(crate) async fn sign_in(&self, server: &Server, request: &Request, person: &str) -> Shown {
+        let page = self.open(&request.url(server)).await;
+        assert!(page.has("name=\"password\""), "not the sign-in page: {}\n{}", page.url, page.body);
+        let form = page.form().with("login", person).with("password", &format!("demo-{person}-123"));
+        let page = self.submit(&form).await;
+        if page.status == 200 && page.has("value=\"allow\"") {
+            return self.submit(&page.form().with("decision", "allow")).await;
+        }
+        page
+    }
+
+    /// A code for the request, by a login.
+    pub(crate) async fn code(&self, server: &Server, request: &Request, person: &str) -> String {
+        let end = self.sign_in(server, request, person).await;
+        end.parameter("code").unwrap_or_else(|| panic!("no code: {}\n{}", end.url, end.body))
+    }
+
+    /// `POST /oauth2/token`
+    pub(crate) async fn token(&self, server: &Server, fields: &[(&str, &str)]) -> (u16, Value) {
+        let url = format!("{}/oauth2/token", server.issuer());
+        let answer = self.http.post(url).form(fields).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.text().await.unwrap();
+        (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("no JSON: {status} {body}")))
+    }
+
+    /// Redeems a code of the request.
+    pub(crate) async fn redeem(&self, server: &Server, request: &Request, code: &str) -> (u16, Value) {
+        let redirect_uri = format!("{}/cb", server.relying_party());
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("client_id", "demo-rp"),
+            ("code", code),
+            ("redirect_uri", &redirect_uri),
+            ("code_verifier", &request.verifier),
+        ];
+        self.token(server, &fields).await
+    }
+
+    /// `GET /oauth2/userinfo`
+    pub(crate) async fn userinfo(&self, server: &Server, token: &str) -> (u16, String) {
+        let url = format!("{}/oauth2/userinfo", server.issuer());
+        let answer = self.http.get(url).bearer_auth(token).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 }
 

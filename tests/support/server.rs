@@ -58,12 +58,22 @@ impl Server {
 
     /// Starts the demo on a given folder (its data is in `data/` below) and waits for its `ready` line.
     pub(crate) fn demo_on(folder: &Path, port: u16, more: &[&str]) -> Self {
+        Self::start(folder, port, more, &[])
+    }
+
+    /// As [`Self::demo_on`], with settings from the environment.
+    pub(crate) fn demo_with(folder: &Path, port: u16, environment: &[(&str, &str)]) -> Self {
+        Self::start(folder, port, &[], environment)
+    }
+
+    fn start(folder: &Path, port: u16, more: &[&str], environment: &[(&str, &str)]) -> Self {
         let data = folder.join("data");
         let log = folder.join(format!("log-{port}.txt"));
         let mut child = Command::new(binary())
             .current_dir(root())
             .args(["demo", "--no-open", "--port", &port.to_string(), "--data", data.to_str().unwrap()])
             .args(more)
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap())
             .spawn()
@@ -100,10 +110,9 @@ impl Server {
     }
 
     /// `kill -9`.
-    pub(crate) fn kill(mut self) -> Option<tempfile::TempDir> {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self._folder.take()
     }
 
     /// SIGTERM, and how the process ended.

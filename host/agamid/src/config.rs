@@ -183,6 +183,15 @@ impl NodeConfig {
         Ok(config)
     }
 
+    /// As [`Self::load`], from a text of our own that errors call `name`.
+    pub(crate) fn of_text(
+        name: &str,
+        text: &str,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        layers::read(Path::new(name), text, variables)
+    }
+
     /// What types can't say.
     fn check(&self, file: &Path) -> Result<(), ConfigError> {
         let refuse = |key: &str, reason: String| {

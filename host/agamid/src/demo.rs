@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::cli::DemoOptions;
 use crate::compose::compose;
-use crate::config::{Log, LogFormat, NodeConfig};
+use crate::config::NodeConfig;
 use crate::{listen, out, seed_hash, serve, telemetry};
 
 /// People of the demo; the password of each is `demo-<name>-123`.
@@ -21,13 +21,21 @@ const PEOPLE: [(&str, &str, &str); 3] =
     [("alice", "Alice", "Liddell"), ("bob", "Bob", "Builder"), ("admin", "Ada", "Min")];
 /// How long the admin token of a demo lives.
 const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// What the environment may change (`AGAMID_LOG__LEVEL=debug`).
+const BASE: &str = r#"
+[log]
+format = "pretty"
+level = "info,agamid_store=warn"
+"#;
 /// Where the shipped flows and built plugins are, when the demo is started from the repository.
 const FLOWS: &str = "flows";
 const PLUGINS: &str = "plugins/dist";
 
 /// Runs the demo until it is told to stop.
 pub(crate) async fn demo(options: DemoOptions) -> Result<(), String> {
-    telemetry::start_log(&Log { format: LogFormat::Pretty, level: "info,agamid_store=warn".to_owned() })?;
+    let base =
+        NodeConfig::of_text("agamid demo", BASE, std::env::vars()).map_err(|error| error.to_string())?;
+    telemetry::start_log(&base.log)?;
     let metrics = telemetry::start_metrics()?;
     let (public, admin, party) = bind_all(options.port).await?;
     let folder = match &options.data {
@@ -37,7 +45,7 @@ pub(crate) async fn demo(options: DemoOptions) -> Result<(), String> {
     let data = options.data.clone().or_else(|| folder.as_ref().map(|folder| folder.path().to_owned()));
     let data = data.ok_or("no data folder")?;
     let env = Env::system();
-    let config = configure(&options, &data, &env)?;
+    let config = configure(base, &options, &data, &env)?;
     let house = compose(&config, env.clone(), true, metrics).await?;
     let token = house.auth_server.issue_admin_token("demo-admin", ADMIN_TOKEN_LIFETIME).await;
     let token = token.map_err(|error| error.to_string())?;
@@ -77,9 +85,9 @@ async fn bind_all(port: u16) -> Result<(Vec<TcpListener>, Vec<TcpListener>, TcpL
     Ok((public, admin, party))
 }
 
-fn configure(options: &DemoOptions, data: &Path, env: &Env) -> Result<NodeConfig, String> {
+fn configure(base: NodeConfig, options: &DemoOptions, data: &Path, env: &Env) -> Result<NodeConfig, String> {
     std::fs::create_dir_all(data).map_err(|error| format!("--data {}: {error}", data.display()))?;
-    let mut config = NodeConfig::default();
+    let mut config = base;
     config.public.issuer = format!("http://localhost:{}", options.port);
     config.admin.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port + 1));
     config.store.url = format!("sled:{}", data.join("store").display());

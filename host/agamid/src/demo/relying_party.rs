@@ -185,10 +185,10 @@ impl RelyingParty {
         }
         let code = answer.code.ok_or_else(|| refused("the answer has neither code nor error"))?;
         let tokens = self.redeem(&code, &login.verifier).await?;
-        let id_token = tokens["id_token"].as_str().ok_or_else(|| refused("no ID token came back"))?;
+        let id_token = text_of(&tokens, "id_token").ok_or_else(|| refused("no ID token came back"))?;
         let (header, claims) = self.verify(id_token, &login.nonce).await?;
-        let userinfo = self.userinfo(tokens["access_token"].as_str().unwrap_or_default()).await?;
-        if userinfo["sub"] != claims["sub"] {
+        let userinfo = self.userinfo(text_of(&tokens, "access_token").unwrap_or_default()).await?;
+        if text_of(&userinfo, "sub") != text_of(&claims, "sub") {
             return Err(refused("userinfo speaks of somebody else (OpenID Connect Core 5.3.2)"));
         }
         let context = json!({
@@ -281,13 +281,17 @@ fn refused(reason: &str) -> LoginError {
     LoginError::Refused(reason.to_owned())
 }
 
+fn text_of<'a>(json: &'a Value, name: &str) -> Option<&'a str> {
+    json.get(name)?.as_str()
+}
+
 /// Tokens cut to what a demonstration may show.
 fn shortened(tokens: &Value) -> Value {
     let mut shown = tokens.clone();
     for name in ["access_token", "id_token"] {
-        if let Some(token) = tokens[name].as_str() {
+        if let Some(Value::String(token)) = shown.get_mut(name) {
             let start: String = token.chars().take(24).collect();
-            shown[name] = format!("{start}… ({} characters)", token.len()).into();
+            *token = format!("{start}… ({} characters)", token.len());
         }
     }
     shown

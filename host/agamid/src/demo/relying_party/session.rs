@@ -110,7 +110,7 @@ pub(super) fn verify_id_token(
         Expected { typ: "JWT", algorithms: &SigningAlgorithm::ALL, now: parts.env.now(), skew: 10 };
     let claims = jose::verify(id_token, keys, &expected).map_err(|error| format!("the ID token: {error}"))?;
     for (name, wanted) in [("iss", parts.issuer.as_str()), ("aud", client_id), ("nonce", nonce)] {
-        if claims[name] != wanted {
+        if claims.get(name).and_then(Value::as_str) != Some(wanted) {
             return Err(format!("the ID token's {name} is not {wanted}"));
         }
     }

@@ -1,0 +1,145 @@
+//! Hot reload of the running demo: what is saved goes live, what is broken does not, what began goes on.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::support::browser::{Browser, Request, Shown};
+use crate::support::server::{Server, free_ports, root};
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+struct Workshop {
+    server: Server,
+    flows: PathBuf,
+    plugins: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Workshop {
+    fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (flows, plugins) = (folder.path().join("flows"), folder.path().join("plugins"));
+        copy(&root().join("flows"), &flows);
+        copy(&root().join("plugins/dist"), &plugins);
+        let more = ["--flows", flows.to_str().unwrap(), "--plugins", plugins.to_str().unwrap()];
+        let server = Server::demo_on(folder.path(), free_ports(), &more);
+        Self { server, flows, plugins, _folder: folder }
+    }
+
+    fn flow(&self) -> PathBuf {
+        self.flows.join("demo/code/demo.password.flow")
+    }
+
+    /// Waits for a line of the log that has all of this.
+    async fn log_has(&self, parts: &[&str]) {
+        for _ in 0..100 {
+            let log = self.server.log_text();
+            if log.lines().any(|line| parts.iter().all(|part| line.contains(part))) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the log has no line with {parts:?}:\n{}", self.server.log_text());
+    }
+
+    async fn wrong_password(&self, browser: &Browser, page: &Shown) -> Shown {
+        browser.submit(&page.form().with("login", "alice").with("password", "wrong")).await
+    }
+}
+
+#[tokio::test]
+async fn a_saved_flow_is_live_and_a_login_that_began_before_finishes_on_its_revision() {
+    let workshop = Workshop::open();
+    let (server, browser) = (&workshop.server, Browser::new(&workshop.server));
+    let url = Request::new(server).url(server);
+    let before = browser.open(&url).await;
+    let text = std::fs::read_to_string(workshop.flow()).unwrap();
+    std::fs::write(workshop.flow(), text.replace("Username or password is wrong.", "No, sorry.")).unwrap();
+    let mut fresh = None;
+    for _ in 0..100 {
+        let page = browser.open(&url).await;
+        let told = workshop.wrong_password(&browser, &page).await;
+        if told.has("No, sorry.") {
+            fresh = Some(told);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(fresh.is_some(), "the saved flow did not go live");
+    let told = workshop.wrong_password(&browser, &before).await;
+    assert!(told.has("Username or password is wrong."), "{}", told.body);
+}
+
+#[tokio::test]
+async fn broken_files_are_refused_with_their_place_while_the_old_ones_serve() {
+    let workshop = Workshop::open();
+    let (server, browser) = (&workshop.server, Browser::new(&workshop.server));
+    let url = Request::new(server).url(server);
+    let text = std::fs::read_to_string(workshop.flow()).unwrap();
+    let template = workshop.flows.join("demo/web/demo/password.html");
+    let page = std::fs::read_to_string(&template).unwrap();
+
+    for (broken, place) in [
+        (text.replace("Finish false", "Finish 3 + 4"), "demo.password.flow:"),
+        (text.replace("password.html", "nowhere.html"), "nowhere.html"),
+        (text.replace("agamid.password#verify", "acme.nothing#verify"), "acme.nothing"),
+        ("Flow demo.password\n    Basepath \"demo\"\n\u{0}\u{feff}(((\n".to_owned(), "demo.password.flow:"),
+    ] {
+        std::fs::write(workshop.flow(), broken).unwrap();
+        workshop.log_has(&["project.refused", place]).await;
+        assert!(browser.open(&url).await.has("name=\"password\""));
+        assert!(browser.open(&url).await.has("errors"), "the page says so");
+    }
+    std::fs::write(workshop.flow(), &text).unwrap();
+    std::fs::write(&template, page.replace("{% endblock %}", "{% endblok %}")).unwrap();
+    workshop.log_has(&["project.refused", "password.html:"]).await;
+    assert!(browser.open(&url).await.has("name=\"password\""));
+    std::fs::remove_file(&template).unwrap();
+    workshop.log_has(&["project.refused", "password.html", "no template"]).await;
+    assert!(browser.open(&url).await.has("name=\"password\""));
+    std::fs::write(&template, page).unwrap();
+    for _ in 0..100 {
+        if !browser.open(&url).await.has("Not live:") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the mended project did not go live");
+}
+
+#[tokio::test]
+async fn a_rebuilt_plugin_goes_live_and_a_broken_one_does_not() {
+    let workshop = Workshop::open();
+    let (server, browser) = (&workshop.server, Browser::new(&workshop.server));
+    let file = workshop.plugins.join("totp.wasm");
+    let component = std::fs::read(&file).unwrap();
+
+    std::fs::write(&file, b"no component at all").unwrap();
+    workshop.log_has(&["plugin.refused", "totp.wasm"]).await;
+    let request = Request::new(server).with("acr_values", "agama_demo.totp");
+    let page = browser.open(&request.url(server)).await;
+    let setup = browser.submit(&page.form().with("login", "bob").with("password", "demo-bob-123")).await;
+    assert!(setup.has("id=\"key\""), "the old one serves: {}", setup.body);
+
+    // The same component with one more custom section is another file with the same interface.
+    let mut rebuilt = component;
+    rebuilt.extend([0, 5, 4, b'n', b'o', b't', b'e']);
+    std::fs::write(&file, rebuilt).unwrap();
+    workshop.log_has(&["plugins.adopted"]).await;
+    // What began with the old one finishes with it.
+    let key = setup.body.split("id=\"key\"").nth(1).unwrap().split(['>', '<']).nth(1).unwrap().to_owned();
+    let digits = crate::support::totp::now(&key);
+    let next = browser.submit(&setup.form().with("code", &digits)).await;
+    assert!(next.has("value=\"allow\""), "{}", next.body);
+}

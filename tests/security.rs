@@ -1,0 +1,8 @@
+//! The attacks of the security list, each against the running server. Numbers are those of the list.
+
+mod codes;
+mod flows;
+mod front_channel;
+mod pages;
+mod resources;
+mod secrets;

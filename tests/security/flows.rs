@@ -1,0 +1,164 @@
+//! 27 to 30: a run belongs to one browser, goes in one order, and forms come from our pages.
+
+use crate::support::browser::{Browser, Request, Shown};
+use crate::support::server::Server;
+
+async fn sign_in_page(server: &Server, browser: &Browser) -> Shown {
+    browser.open(&Request::new(server).url(server)).await
+}
+
+#[tokio::test]
+async fn a_form_from_elsewhere_is_refused() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let page = sign_in_page(&server, &browser).await;
+    let form = page.form().with("login", "alice").with("password", "demo-alice-123");
+    for origin in ["https://evil.example", "null", "", "http://localhost", "http://127.0.0.1:1"] {
+        let mut post = browser.http.post(form.action.clone()).form(&form.fields);
+        if !origin.is_empty() {
+            post = post.header("origin", origin);
+        }
+        assert_eq!(post.send().await.unwrap().status(), 403, "Origin: {origin}");
+    }
+    let cross = browser.http.post(form.action.clone()).form(&form.fields);
+    let cross = cross.header("origin", server.issuer()).header("sec-fetch-site", "cross-site");
+    assert_eq!(cross.send().await.unwrap().status(), 403);
+    assert_eq!(browser.post(&form).await.status, 303, "the real form still works");
+}
+
+#[tokio::test]
+async fn a_forged_step_token_is_refused_and_a_used_one_does_nothing() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let page = sign_in_page(&server, &browser).await;
+    let form = page.form().with("login", "alice").with("password", "wrong");
+    let token = form.fields["_step"].clone();
+    for forged in [String::new(), "x".to_owned(), token[1..].to_owned(), format!("{token}A"), "A".repeat(43)]
+    {
+        let answer = browser.post(&form.clone().with("_step", &forged)).await;
+        assert_eq!(answer.status, 403, "{forged}");
+    }
+    let second = browser.submit(&form).await;
+    assert!(second.has("is wrong"), "{}", second.body);
+    // The same form once more is a double click: it leads to where the run stands, and takes no try.
+    let right = form.clone().with("password", "demo-alice-123");
+    let again = browser.post(&right).await;
+    assert_eq!(again.status, 303);
+    assert!(browser.follow(again).await.has("name=\"password\""), "what was sent was not used");
+    // Two steps back is told.
+    let third = browser.submit(&second.form().with("password", "wrong")).await;
+    assert!(third.has("is wrong"));
+    assert_eq!(browser.post(&right).await.status, 409);
+    // A token of another run.
+    let other = sign_in_page(&server, &browser).await.form();
+    let swapped = browser.post(&third.form().with("_step", &other.fields["_step"])).await;
+    assert_eq!(swapped.status, 403);
+}
+
+#[tokio::test]
+async fn another_browser_sees_nothing_of_a_run_and_can_not_go_on_with_it() {
+    let server = Server::demo();
+    let (attacker, victim) = (Browser::new(&server), Browser::new(&server));
+    let page = sign_in_page(&server, &attacker).await;
+    assert_eq!(victim.get(page.url.as_str()).await.status, 404);
+    let form = page.form().with("login", "alice").with("password", "demo-alice-123");
+    assert_eq!(victim.post(&form).await.status, 404);
+    // A victim with a browser cookie of its own, and a login link made by the attacker.
+    sign_in_page(&server, &victim).await;
+    assert_eq!(victim.post(&form).await.status, 404);
+    let done = attacker.post(&form).await;
+    let resume = done.location().unwrap();
+    let taken = victim.open(resume.as_str()).await;
+    assert!(taken.parameter("code").is_none() && taken.status >= 400, "{}", taken.url);
+}
+
+#[tokio::test]
+async fn a_step_can_not_be_skipped() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let request = Request::new(&server).with("acr_values", "agama_demo.totp");
+    let page = browser.open(&request.url(&server)).await;
+    let form = page.form().with("login", "bob").with("password", "demo-bob-123");
+    let setup = browser.submit(&form).await;
+    assert!(setup.has("name=\"code\""));
+    // Half-way: no session yet, so nothing to build on.
+    let none = browser.open(&Request::new(&server).with("prompt", "none").url(&server)).await;
+    assert_eq!(none.parameter("error").as_deref(), Some("login_required"));
+    // The transaction can't be resumed before its run is over.
+    let run = setup.url.path().split('/').nth(2).unwrap();
+    let transaction = setup.body.split("transaction=").nth(1).map(|rest| &rest[..26]);
+    let guess = format!(
+        "{}/oauth2/authorize/resume?transaction={}&run={run}",
+        server.issuer(),
+        transaction.unwrap_or("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    );
+    let guess = browser.open(&guess).await;
+    assert!(guess.parameter("code").is_none(), "{}", guess.url);
+    // A page of another step, and fields of another step, at this step.
+    let elsewhere = setup.url.as_str().replace("totp-setup", "password");
+    let mut skipped = setup.form().with("userId", "alice").with("code", "000000").with("success", "true");
+    skipped.action = elsewhere.parse().unwrap();
+    let answer = browser.post(&skipped).await;
+    assert_eq!(answer.status, 409, "{}", answer.url);
+}
+
+#[tokio::test]
+async fn five_wrong_passwords_end_the_login() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let mut page = sign_in_page(&server, &browser).await;
+    for _ in 0..5 {
+        page = browser.submit(&page.form().with("login", "alice").with("password", "wrong")).await;
+    }
+    assert_eq!(page.parameter("error").as_deref(), Some("access_denied"), "{}\n{}", page.url, page.body);
+}
+
+#[tokio::test]
+async fn a_cookie_set_before_the_login_is_not_the_session() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let planted = "agamid_session=agss_planted; agamid_browser=planted";
+    let url = Request::new(&server).url(&server);
+    let answer = browser.http.get(&url).header("cookie", planted).send().await.unwrap();
+    let set: Vec<_> =
+        answer.headers().get_all("set-cookie").iter().map(|v| v.to_str().unwrap().to_owned()).collect();
+    assert!(
+        set.iter().any(|cookie| cookie.starts_with("agamid_browser=") && !cookie.contains("planted")),
+        "{set:?}"
+    );
+    let end = browser.sign_in(&server, &Request::new(&server), "alice").await;
+    assert!(end.parameter("code").is_some());
+    for cookie in ["agamid_session=", "agamid_session=x", "agamid_session=%00%ff", "a=b; ; agamid_session"] {
+        let none = Request::new(&server).with("prompt", "none").url(&server);
+        let answer = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap()
+            .get(&none)
+            .header("cookie", cookie)
+            .send()
+            .await
+            .unwrap();
+        let location = answer.headers()["location"].to_str().unwrap().to_owned();
+        assert!(location.contains("error=login_required"), "{cookie}: {location}");
+    }
+}
+
+#[tokio::test]
+async fn each_login_has_a_new_session() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let request = Request::new(&server);
+    let session_of = |tokens: &serde_json::Value| {
+        let part = tokens["id_token"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
+        let bytes = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, part).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["sid"].clone()
+    };
+    let code = browser.code(&server, &request, "alice").await;
+    let (_, first) = browser.redeem(&server, &request, &code).await;
+    let again = Request::new(&server).with("prompt", "login");
+    let code = browser.code(&server, &again, "alice").await;
+    let (_, second) = browser.redeem(&server, &again, &code).await;
+    assert_ne!(session_of(&first), session_of(&second));
+}

@@ -61,7 +61,7 @@ fn a_second_process_on_the_same_data_directory_is_refused_and_the_first_goes_on(
     let output = agamid(&["demo", "--no-open", "--port", &port, "--data", &data], folder.path());
     assert_eq!(output.status.code(), Some(3));
     let error = error_of(&output);
-    assert!(error.contains("another process") && error.contains("data"), "{error}");
+    assert!(error.contains("in use by process") && error.contains("data"), "{error}");
     assert!(first.stop().success());
 }
 

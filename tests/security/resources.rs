@@ -10,12 +10,12 @@ async fn what_is_too_large_is_refused_and_the_server_goes_on() {
     let page = browser.open(&Request::new(&server).url(&server)).await;
     let form = page.form();
 
-    let large = "x".repeat(2 << 20);
+    let large = "x".repeat((1 << 20) + 4096);
     let body = browser.http.post(form.action.clone()).header("origin", server.issuer());
     let body = body.header("content-type", "application/x-www-form-urlencoded").body(large).send().await;
     assert_eq!(body.unwrap().status(), 413);
     let token = browser.http.post(format!("{}/oauth2/token", server.issuer()));
-    let token = token.form(&[("grant_type", "x".repeat(2 << 20))]).send().await.unwrap();
+    let token = token.form(&[("grant_type", "x".repeat((1 << 20) + 4096))]).send().await.unwrap();
     assert_eq!(token.status(), 413);
 
     let mut many = form.clone();

@@ -43,6 +43,8 @@ impl Browser {
             .cookie_provider(Arc::clone(&jar))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            // A server that closes a connection, or is killed, must not disturb the next request.
+            .pool_max_idle_per_host(0)
             .build()
             .unwrap();
         Self { http, jar, origin: server.issuer() }

@@ -1,4 +1,4 @@
-//! Client authentication, exactly as registered (RFC 6749 section 2.3).
+//! Client authentication (RFC 6749 section 2.3).
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
@@ -30,11 +30,11 @@ pub(crate) async fn authenticate(
         basic: presented.method == AuthMethod::ClientSecretBasic,
     };
     let client = server.clients().get(&presented.client_id).await?.ok_or_else(refused)?;
-    if client.token_endpoint_auth_method != presented.method {
+    if !same_strength(client.token_endpoint_auth_method, presented.method) {
         return Err(refused());
     }
     match (&client.secret_hash, &presented.secret) {
-        (None, None) if presented.method == AuthMethod::None => Ok(client),
+        (None, None) => Ok(client),
         (Some(hash), Some(secret)) => {
             let given = Client::hash_secret(secret);
             let equal: bool = hash.as_bytes().ct_eq(given.as_bytes()).into();
@@ -44,11 +44,21 @@ pub(crate) async fn authenticate(
     }
 }
 
+/// A secret may come in the header or in the body, whichever is registered: libraries differ, and neither is stronger.
+/// Everything else must be as registered.
+fn same_strength(registered: AuthMethod, presented: AuthMethod) -> bool {
+    let with_secret = |method| matches!(method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost);
+    registered == presented || (with_secret(registered) && with_secret(presented))
+}
+
 fn presented(headers: &HeaderMap, form: &Parameters) -> Result<Presented, OauthError> {
     let in_form = form.get("client_secret").map(str::to_owned);
     let mut credentials = headers.get_all(header::AUTHORIZATION).iter();
     let Some(header) = credentials.next() else {
-        let client_id = form.require("client_id")?.to_owned();
+        let client_id = form.get("client_id").ok_or_else(|| {
+            OauthError::new(Code::InvalidClient, "no client authentication, and no client_id")
+        })?;
+        let client_id = client_id.to_owned();
         let method = if in_form.is_some() { AuthMethod::ClientSecretPost } else { AuthMethod::None };
         return Ok(Presented { client_id, secret: in_form, method });
     };

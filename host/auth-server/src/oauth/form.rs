@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::{HeaderMap, header};
+
 use crate::error::{Code, OauthError};
 
 /// Parameters of one request.
@@ -27,8 +29,12 @@ impl Parameters {
         (Self(found), twice)
     }
 
-    /// As [`Self::read`], where a parameter sent twice is an error at once.
-    pub(crate) fn read_strictly(encoded: &[u8]) -> Result<Self, OauthError> {
+    /// The body of a form that must be one; a parameter sent twice is an error at once.
+    pub(crate) fn read_body(headers: &HeaderMap, encoded: &[u8]) -> Result<Self, OauthError> {
+        if !is_form(headers) {
+            let reason = "the body must be application/x-www-form-urlencoded";
+            return Err(OauthError::new(Code::InvalidRequest, reason));
+        }
         match Self::read(encoded) {
             (parameters, None) => Ok(parameters),
             (_, Some(name)) => Err(twice(&name)),
@@ -42,6 +48,13 @@ impl Parameters {
     pub(crate) fn require(&self, name: &str) -> Result<&str, OauthError> {
         self.get(name).ok_or_else(|| OauthError::new(Code::InvalidRequest, format!("{name} is missing")))
     }
+}
+
+/// Whether the body says that it is a form (RFC 6749 appendix B).
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// The error for a parameter sent twice.

@@ -119,15 +119,14 @@ impl AuthServer {
         Made { text: token.text, record }
     }
 
-    /// A family that exists already was killed by a replay in the meantime: nothing is issued.
+    /// A family that exists already was killed by a replay in the meantime. The first use still gets its answer, as one
+    /// use of a code always does, but what it gets is dead: nothing is saved.
     async fn save(&self, family: &TokenFamily, token: AccessToken) -> Result<(), OauthError> {
         let audit = AuditEvent::new("token.issued", &family.client, family.id.as_str());
         let batch = Batch::new().put(family, Expect::Absent).put(&token, Expect::Absent).audit(audit);
         match self.store().commit(batch).await {
             Ok(_) => Ok(()),
-            Err(StoreError::Conflict { .. }) => {
-                Err(OauthError::new(Code::InvalidGrant, "the grant was revoked"))
-            }
+            Err(StoreError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -25,7 +25,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: axum::body::Bytes,
 ) -> Result<Response, OauthError> {
-    let form = Parameters::read_strictly(&body)?;
+    let form = Parameters::read_body(&headers, &body)?;
     let client = authenticate(&server, &headers, &form).await?;
     let issued = match form.require("grant_type")? {
         "authorization_code" => authorization_code(&server, &client, &form).await?,

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::AuthServer;
-use crate::oauth::form::Parameters;
+use crate::oauth::form::{Parameters, is_form};
 use crate::verifier::refusal;
 
 /// The claims that the token's scopes give.
@@ -46,10 +46,9 @@ async fn claims(
 fn bearer(method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<String, TokenRefusal> {
     let in_header = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let in_header = in_header.map(crate::verifier::bearer_of).transpose()?;
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let mut in_form = None;
-    if *method == Method::POST && kind.starts_with("application/x-www-form-urlencoded") {
-        let form = Parameters::read_strictly(body)
+    if *method == Method::POST && is_form(headers) {
+        let form = Parameters::read_body(headers, body)
             .map_err(|error| TokenRefusal::InvalidRequest(error.description))?;
         in_form = form.get("access_token").map(str::to_owned);
     }

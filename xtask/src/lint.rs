@@ -18,5 +18,5 @@ pub(crate) fn lint(root: &Path) -> Result<(), Failure> {
         say("advisories were not checked, or one is open: see above");
     }
     cargo_tool(root, "cargo-machete", "0.9.2")?;
-    run(root, "cargo", &["machete"])
+    run(root, "cargo-machete", &["."])
 }

@@ -1,1 +1,5 @@
-
+mod calls;
+mod guest;
+mod hostile;
+mod loading;
+mod proofs;

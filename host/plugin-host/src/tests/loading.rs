@@ -1,0 +1,104 @@
+//! What is accepted, and how versions follow each other.
+
+use agamid_flow_engine::agama_lang::value::Value;
+use agamid_flow_engine::ports::Routines as _;
+
+use super::guest::{MANIFEST, call, call_in, component, context, exporting, host, host_with, module};
+use crate::settings::PluginSettings;
+
+fn answering(n: u32) -> Vec<u8> {
+    let function = format!(r#"(func (export "test:guest/it@0.1.0#go") (result i32) (i32.const {n}))"#);
+    component(&exporting("go: func() -> u32;"), &module(&function), MANIFEST)
+}
+
+async fn refusal(bytes: Vec<u8>) -> String {
+    host().await.load(bytes).await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn what_can_not_be_a_plugin_is_refused_with_the_reason() {
+    assert!(refusal(b"nothing".to_vec()).await.contains("magic"), "{}", refusal(b"nothing".to_vec()).await);
+    let module_only = wat::parse_str("(module)").unwrap();
+    assert!(refusal(module_only).await.contains("agamid:manifest"));
+
+    let go = exporting("go: func() -> u32;");
+    let core = module(r#"(func (export "test:guest/it@0.1.0#go") (result i32) (i32.const 1))"#);
+    for (manifest, reason) in [
+        ("name = \"other:package\"\nversion = \"1\"", "outside its own package other:package"),
+        ("name = \"agamid:guest\"\nversion = \"1\"", "not in agamid:"),
+        ("name = \"guest\"\nversion = \"1\"", "namespace:package"),
+        ("name = \"test:guest\"", "missing field `version`"),
+        ("name = \"test:guest\"\nversion = \"1\"\ngrants = []", "unknown field `grants`"),
+    ] {
+        let told = refusal(component(&go, &core, manifest)).await;
+        assert!(told.contains(reason), "{manifest}: {told}");
+    }
+    let method = exporting("resource thing { constructor(); }\n go: func() -> thing;");
+    let core = r#"(module (memory (export "memory") 1)
+        (func (export "test:guest/it@0.1.0#[constructor]thing") (result i32) (i32.const 1))
+        (func (export "test:guest/it@0.1.0#go") (result i32) (i32.const 1)))"#;
+    let told = refusal(component(&method, core, MANIFEST)).await;
+    assert!(told.contains("resource"), "{told}");
+}
+
+#[tokio::test]
+async fn an_import_is_refused_and_named() {
+    let wit = "interface clock { now: func() -> u64; }
+        interface it { go: func() -> u64; }
+        world plugin { import clock; export it; }";
+    let core = r#"(module (import "test:guest/clock@0.1.0" "now" (func $now (result i64)))
+        (memory (export "memory") 1)
+        (func (export "test:guest/it@0.1.0#go") (result i64) (call $now)))"#;
+    let told = refusal(component(wit, core, MANIFEST)).await;
+    assert!(told.contains("test:guest/clock@0.1.0"), "{told}");
+}
+
+#[tokio::test]
+async fn only_listed_digests_are_accepted_where_unsigned_ones_are_not() {
+    let bytes = answering(1);
+    let told = host_with(PluginSettings::default()).await.load(bytes.clone()).await.unwrap_err().to_string();
+    let digest = agamid_core::secret::sha256_hex(&bytes);
+    assert!(told.contains(&format!("\"test:guest\" = \"{digest}\"")), "{told}");
+    let digests = [("test:guest".to_owned(), digest)].into();
+    let host = host_with(PluginSettings { digests, ..PluginSettings::default() }).await;
+    host.load(bytes).await.unwrap();
+    assert!(host.load(answering(2)).await.is_err(), "another component of the name");
+    assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(1.0)), "the old one stays");
+}
+
+#[tokio::test]
+async fn a_new_version_takes_over_while_old_sets_keep_theirs_and_a_broken_one_changes_nothing() {
+    let host = host().await;
+    host.load(answering(1)).await.unwrap();
+    let (old, pins) = (host.current(), host.current().pins());
+    host.load(answering(2)).await.unwrap();
+    assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(2.0)));
+    assert_eq!(call_in(&old, &context(), "go", Vec::new()).await, Ok(Value::Number(1.0)));
+    let pinned = host.pinned(&pins).await.unwrap();
+    assert_eq!(call_in(&pinned, &context(), "go", Vec::new()).await, Ok(Value::Number(1.0)));
+    assert_ne!(host.current().pins(), pins);
+
+    assert!(host.load(b"\0asm broken".to_vec()).await.is_err());
+    assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(2.0)));
+    let gone = [("test:guest".to_owned(), "0".repeat(64))].into();
+    let missing = host.pinned(&gone).await.err().unwrap();
+    assert_eq!(missing.code, "unavailable");
+}
+
+#[tokio::test]
+async fn a_folder_is_read_and_a_rebuilt_file_goes_into_service() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("guest.wasm"), answering(1)).unwrap();
+    std::fs::write(folder.path().join("broken.wasm"), b"broken").unwrap();
+    std::fs::write(folder.path().join("README.md"), b"not a plugin").unwrap();
+    let host = host().await;
+    host.load_folder(folder.path()).await.unwrap();
+    assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(1.0)));
+    let mut changes = host.changes();
+    changes.mark_unchanged();
+    let _watcher = host.watch(folder.path()).unwrap();
+    std::fs::write(folder.path().join("guest.wasm"), answering(2)).unwrap();
+    let changed = tokio::time::timeout(std::time::Duration::from_secs(10), changes.changed()).await;
+    changed.unwrap().unwrap();
+    assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(2.0)));
+}

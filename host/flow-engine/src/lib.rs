@@ -29,3 +29,6 @@ pub use agama_lang;
 pub use engine::{Engine, EngineError, EngineParts, LaunchError};
 pub use owner::{Finished, Next, Owner, OwnerKind, Start};
 pub use settings::FlowSettings;
+
+#[cfg(test)]
+mod tests;

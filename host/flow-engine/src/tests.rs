@@ -1,0 +1,6 @@
+mod callback;
+mod deploy;
+mod house;
+mod life;
+mod outcome;
+mod time;

@@ -1,27 +1,10 @@
 //! Every fixture in `fixtures/ok` compiles, every one in `fixtures/err` is refused; snapshots show what is said.
-#![expect(clippy::unwrap_used, reason = "helpers of a test stop it where something is missing")]
 
 use agama_lang::check::facts::NoFacts;
 use agama_lang::compile::compile;
 use agama_lang::diagnostic::{has_errors, render};
 
-fn fixtures(folder: &str) -> Vec<(String, String)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
-    let mut found: Vec<(String, String)> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "flow"))
-        .map(|path| {
-            (
-                path.file_stem().unwrap().to_string_lossy().into_owned(),
-                std::fs::read_to_string(&path).unwrap(),
-            )
-        })
-        .collect();
-    found.sort();
-    assert!(!found.is_empty());
-    found
-}
+use crate::support::fixtures;
 
 #[test]
 fn legal_programs_compile_without_errors() {
@@ -29,7 +12,7 @@ fn legal_programs_compile_without_errors() {
         let compiled = compile(&source, &format!("{name}.flow"), &NoFacts);
         let said: String = compiled.diagnostics.iter().map(|finding| render(finding, &source)).collect();
         assert!(compiled.program.is_some(), "{name}:\n{said}");
-        insta::with_settings!({ snapshot_path => "snapshots/ok", prepend_module_to_snapshot => false }, {
+        insta::with_settings!({ snapshot_path => "../snapshots/ok", prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(name.as_str(), format!("{}{said}", compiled.program.unwrap()));
         });
     }
@@ -41,7 +24,7 @@ fn illegal_programs_are_refused_with_a_message_that_teaches() {
         let compiled = compile(&source, &format!("{name}.flow"), &NoFacts);
         assert!(compiled.program.is_none() && has_errors(&compiled.diagnostics), "{name} compiles");
         let said: Vec<String> = compiled.diagnostics.iter().map(|finding| render(finding, &source)).collect();
-        insta::with_settings!({ snapshot_path => "snapshots/err", prepend_module_to_snapshot => false }, {
+        insta::with_settings!({ snapshot_path => "../snapshots/err", prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(name.as_str(), said.join("\n"));
         });
     }

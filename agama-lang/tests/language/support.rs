@@ -1,0 +1,184 @@
+//! Fixtures, and a world that answers what a program asks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use agama_lang::check::facts::NoFacts;
+use agama_lang::compile::compile;
+use agama_lang::diagnostic::render;
+use agama_lang::effect::{CallError, Catalog, Effect, Resume};
+use agama_lang::ir::Program;
+use agama_lang::state::State;
+use agama_lang::value::{Map, Value};
+use agama_lang::vm::{self, Limits};
+
+/// Names and sources of a folder of fixtures.
+pub(crate) fn fixtures(folder: &str) -> Vec<(String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
+    let mut found: Vec<(String, String)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "flow"))
+        .map(|path| {
+            (
+                path.file_stem().unwrap().to_string_lossy().into_owned(),
+                std::fs::read_to_string(&path).unwrap(),
+            )
+        })
+        .collect();
+    found.sort();
+    assert!(!found.is_empty());
+    found
+}
+
+/// Compiled flows; each has the same properties.
+#[derive(Default)]
+pub(crate) struct Flows(BTreeMap<String, Arc<Program>>);
+
+impl Flows {
+    pub(crate) fn of(program: Arc<Program>) -> Self {
+        Self(BTreeMap::from([(program.name().to_owned(), program)]))
+    }
+}
+
+impl Catalog for Flows {
+    fn program(&self, flow: &str) -> Option<Arc<Program>> {
+        self.0.get(flow).cloned()
+    }
+
+    fn config(&self, flow: &str) -> Map {
+        Map::from_iter([("flow".to_owned(), Value::from(flow)), ("limit".to_owned(), Value::Number(2.0))])
+    }
+}
+
+/// A program with what it is answered.
+pub(crate) struct Script {
+    flows: Flows,
+    first: String,
+    answers: Vec<(String, String)>,
+}
+
+/// Reads a fixture: comment lines of its start are the answers, `//// ` begins a further flow.
+pub(crate) fn script(name: &str, source: &str) -> Script {
+    let mut script = Script { flows: Flows::default(), first: String::new(), answers: Vec::new() };
+    for line in source.lines().take_while(|line| line.starts_with("// ")) {
+        let (word, rest) = line.trim_start_matches("// ").split_once(' ').unwrap_or((line, ""));
+        script.answers.push((word.to_owned(), rest.to_owned()));
+    }
+    for part in source.split("//// next\n") {
+        let compiled = compile(part, name, &NoFacts);
+        let said: String = compiled.diagnostics.iter().map(|finding| render(finding, part)).collect();
+        let program = compiled.program.unwrap_or_else(|| panic!("{name}:\n{said}"));
+        if script.first.is_empty() {
+            program.name().clone_into(&mut script.first);
+        }
+        script.flows.0.insert(program.name().to_owned(), program);
+    }
+    script
+}
+
+impl Script {
+    /// The states at the effects of the run, before each answer.
+    pub(crate) fn states(self) -> (Flows, Vec<State>) {
+        let mut states = Vec::new();
+        self.play(|state| {
+            states.push(state.clone());
+            None
+        });
+        (self.flows, states)
+    }
+
+    /// Runs the script; at each effect `look` may give another state to go on with. Answers the transcript.
+    fn play(&self, mut look: impl FnMut(&State) -> Option<State>) -> String {
+        let mut answers: VecDeque<_> = self.answers.iter().cloned().collect();
+        let inputs = Map::from_iter([("given".to_owned(), Value::from("an input"))]);
+        let limits = Limits { fuel: 20_000, heap_bytes: 64 * 1024, collection_size: 1_000, depth: 8 };
+        let (mut state, mut effect) = vm::start(&self.flows, &self.first, inputs, &limits);
+        let mut out = String::new();
+        for _ in 0..500 {
+            state = look(&state).unwrap_or(state);
+            let Some(answer) = respond(&mut answers, &mut out, effect) else { return out };
+            writeln!(out, "  <- {answer:?}").unwrap();
+            (state, effect) = vm::resume(&self.flows, state, answer, &limits);
+        }
+        panic!("the script does not end:\n{out}");
+    }
+}
+
+fn json(text: &str) -> Value {
+    Value::from_json(serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}")))
+}
+
+fn map(text: &str) -> Map {
+    match json(text) {
+        Value::Map(map) => map,
+        other => panic!("{other:?} is no form"),
+    }
+}
+
+/// All effects of a run, a line each. With `pausing` the state is stored and read back at each of them.
+pub(crate) fn transcript(script: &Script, pausing: bool) -> String {
+    script.play(|state| {
+        pausing.then(|| {
+            let stored = state.encode();
+            let read = State::decode(&stored).unwrap();
+            assert_eq!(read.encode(), stored, "storing is stable");
+            read
+        })
+    })
+}
+
+/// Writes down an effect and answers it from the script; nothing answers the last one.
+fn respond(answers: &mut VecDeque<(String, String)>, out: &mut String, effect: Effect) -> Option<Resume> {
+    Some(match effect {
+        Effect::Log { level, message, source, at } => {
+            writeln!(out, "log {level:?} {source:?} {}:{} {message}", at.flow, at.line).unwrap();
+            Resume::Continue
+        }
+        Effect::Finished(outcome) => {
+            let (data, error) = (outcome.data.redacted(), outcome.error.redacted());
+            write!(out, "finished success={} data={data} error={error}", outcome.success).unwrap();
+            writeln!(out, " aborted={} url={:?}", outcome.aborted, outcome.url).unwrap();
+            return None;
+        }
+        Effect::Crashed(crash) => {
+            writeln!(out, "crashed {}:{} {}", crash.at.flow, crash.at.line, crash.message).unwrap();
+            return None;
+        }
+        Effect::Render(page) => {
+            let model = Value::Map(page.model.clone()).redacted();
+            writeln!(out, "page {} {model} callback={}", page.template, page.callback).unwrap();
+            waiting(answers, &page.template)
+        }
+        Effect::Redirect { url, .. } => {
+            writeln!(out, "away {url}").unwrap();
+            waiting(answers, "")
+        }
+        Effect::Call(call) => {
+            let args: Vec<String> = call.args.iter().map(|arg| arg.redacted().to_string()).collect();
+            writeln!(out, "call {}({}) caught={}", call.routine, args.join(", "), call.caught).unwrap();
+            returned(answers)
+        }
+    })
+}
+
+fn waiting(answers: &mut VecDeque<(String, String)>, url: &str) -> Resume {
+    let (word, text) = answers.pop_front().unwrap_or_else(|| panic!("no answer for {url}"));
+    match word.as_str() {
+        "form" => Resume::Form(map(&text)),
+        "callback" => Resume::Callback(map(&text)),
+        "abort" => Resume::Abort { form: map(&text), url: url.to_owned() },
+        other => panic!("{other} answers no page"),
+    }
+}
+
+fn returned(answers: &mut VecDeque<(String, String)>) -> Resume {
+    let (word, text) = answers.pop_front().unwrap_or_else(|| panic!("no answer for a call"));
+    match word.as_str() {
+        "value" => Resume::Returned(Ok(json(&text))),
+        "secret" => Resume::Returned(Ok(Value::secret(text))),
+        "error" => Resume::Returned(Err(CallError::new("failed", text))),
+        other => panic!("{other} answers no call"),
+    }
+}

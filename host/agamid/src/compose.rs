@@ -5,12 +5,14 @@ use std::sync::Arc;
 use agamid_auth_server::{AuthServer, AuthServerParts, OauthSettings};
 use agamid_config_api::ConfigApiParts;
 use agamid_core::Env;
+use agamid_core::ports::{Mailer, SmsSender};
 use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_flow_engine::project::ProjectFiles;
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
 use agamid_identity::{Identity, IdentityParts, IdentitySettings};
 use agamid_plugin_host::{PluginHost, PluginHostParts, PluginSettings};
 use agamid_store::Store;
+use agamid_store::outbox::Outbox;
 use agamid_web::{Web, WebConfig};
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -82,9 +84,13 @@ pub(crate) async fn compose(
     .map_err(|e| text(&e))?;
     let organisation = identity.organisations.ensure_default().await.map_err(|e| text(&e))?;
 
+    // Services that really send come with their own settings; until then only development has an outbox.
+    let outbox = with_demo.then(|| Outbox::new(env.clone(), store.clone(), sealer.clone()));
+    let mailer = outbox.clone().map(|outbox| Arc::new(outbox) as Arc<dyn Mailer>);
+    let sms = outbox.clone().map(|outbox| Arc::new(outbox) as Arc<dyn SmsSender>);
     let plugins = PluginHost::new(PluginHostParts {
         store: store.clone(),
-        modules: agamid_host_modules::all(&identity),
+        modules: agamid_host_modules::all(&identity, mailer, sms),
         settings: plugin_settings,
     })
     .map_err(|e| text(&e))?;
@@ -128,6 +134,7 @@ pub(crate) async fn compose(
     let admin = agamid_config_api::router(ConfigApiParts {
         store: store.clone(),
         engine: engine.clone(),
+        outbox,
         verifier: Arc::new(auth_server.clone()),
         metrics,
         origin: format!("http://{}", config.admin.listen),

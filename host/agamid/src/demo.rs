@@ -116,7 +116,7 @@ fn configure(base: NodeConfig, options: &DemoOptions, data: &Path, env: &Env) ->
         client_id = "demo-admin"
         client_name = "Agamid administration"
         token_endpoint_auth_method = "none"
-        scopes = ["openid", "config.projects.read", "config.projects.write"]
+        scopes = ["openid", "config.projects.read", "config.projects.write", "config.outbox.read"]
         [[clients]]
         client_id = "demo-confidential"
         client_name = "Sample application with a secret"

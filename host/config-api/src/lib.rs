@@ -5,11 +5,13 @@
 //! | `GET /health/live`, `GET /health/ready`, `GET /metrics` | none |
 //! | `GET /config/v1/projects`, `GET /config/v1/projects/{name}` | `config.projects.read` |
 //! | `PUT /config/v1/projects/{name}` | `config.projects.write` |
+//! | `GET /config/v1/outbox` (development) | `config.outbox.read` |
 //!
 //! To add a resource: a file beside `projects.rs`, its routes in [`router`], a row in `docs/operate.md`.
 
 mod authorize;
 mod health;
+mod outbox;
 mod projects;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use agamid_core::ports::TokenVerifier;
 use agamid_flow_engine::Engine;
 use agamid_store::Store;
+use agamid_store::outbox::Outbox;
 use agamid_web::Problem;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -34,6 +37,8 @@ pub struct ConfigApiParts {
     pub store: Store,
     /// Projects.
     pub engine: Engine,
+    /// Messages kept instead of sent; absent where they are sent.
+    pub outbox: Option<Outbox>,
     /// Checks access tokens.
     pub verifier: Arc<dyn TokenVerifier>,
     /// Renders the metrics.
@@ -52,6 +57,7 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/config/v1/projects", get(projects::list))
         .route("/config/v1/projects/{name}", get(projects::show).put(projects::deploy))
+        .route("/config/v1/outbox", get(outbox::list))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such resource"))
         .layer(DefaultBodyLimit::max(MAX_ARCHIVE))
         .layer(CatchPanicLayer::new())

@@ -5,25 +5,34 @@
 
 mod clock;
 mod credentials;
+mod mail;
 mod password;
 mod random;
+mod sms;
 mod users;
 
 use std::sync::Arc;
 
+use agamid_core::ports::{Mailer, SmsSender};
 use agamid_flow_engine::agama_lang::effect::CallError;
 use agamid_flow_engine::agama_lang::value::{Map, Value};
 use agamid_flow_engine::ports::HostModule;
 use agamid_identity::{Identity, IdentityError, Person};
 
-/// Every module.
-pub fn all(identity: &Identity) -> Vec<Arc<dyn HostModule>> {
+/// Every module. Without a mailer or sender, flows are told that nothing can be sent.
+pub fn all(
+    identity: &Identity,
+    mailer: Option<Arc<dyn Mailer>>,
+    sms: Option<Arc<dyn SmsSender>>,
+) -> Vec<Arc<dyn HostModule>> {
     vec![
         Arc::new(users::Users(identity.clone())),
         Arc::new(password::Password(identity.clone())),
         Arc::new(credentials::Credentials(identity.clone())),
         Arc::new(clock::Clock),
         Arc::new(random::Random),
+        Arc::new(mail::Mail(mailer)),
+        Arc::new(sms::Sms(sms)),
     ]
 }
 
@@ -47,6 +56,12 @@ fn unavailable(error: IdentityError) -> CallError {
             CallError::new("unavailable", "the server could not do this now")
         }
     }
+}
+
+/// A message that could not be sent; the cause, which may name servers, stays in the log.
+fn not_sent(cause: impl std::fmt::Display) -> CallError {
+    tracing::error!(event = "host_module.not_sent", %cause);
+    CallError::new("unavailable", "the message can't be sent now")
 }
 
 /// The text of an argument; the types were checked before.

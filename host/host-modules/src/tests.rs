@@ -33,7 +33,7 @@ async fn call(
     function: &str,
     args: &[&str],
 ) -> Result<Value, CallError> {
-    let modules = all(identity);
+    let modules = all(identity, None, None);
     let module = modules.iter().find(|m| m.wit().contains(&format!("interface {module} "))).unwrap();
     module.call(context, function, args.iter().map(|arg| Value::from(*arg)).collect()).await
 }
@@ -84,7 +84,7 @@ async fn disabled_people_and_those_of_other_organisations_are_not_found() {
 async fn random_values_differ_have_their_length_and_are_secret() {
     let (identity, organisation, _) = house().await;
     let context = context(&organisation);
-    let modules = all(&identity);
+    let modules = all(&identity, None, None);
     let random = modules.iter().find(|m| m.wit().contains("interface random ")).unwrap();
     let draw =
         async |function: &str, count: f64| random.call(&context, function, vec![Value::Number(count)]).await;
@@ -96,4 +96,35 @@ async fn random_values_differ_have_their_length_and_are_secret() {
     assert!(draw("hex", 65.0).await.is_err());
     let Ok(Value::String(code)) = draw("code", 6.0).await else { panic!("no text") };
     assert!(code.as_str().len() == 6 && code.as_str().bytes().all(|b| b.is_ascii_digit()));
+}
+
+#[tokio::test]
+async fn messages_go_to_the_mailer_and_are_told_apart_where_there_is_none() {
+    let (identity, organisation, _) = house().await;
+    let context = context(&organisation);
+    let none = call(&identity, &context, "mail", "send", &["a@example.org", "Code", "123456"]).await;
+    assert_eq!(none.unwrap_err().code, "unavailable");
+    let none = call(&identity, &context, "sms", "send", &["+491701234567", "123456"]).await;
+    assert_eq!(none.unwrap_err().code, "unavailable");
+
+    let env = Env::system();
+    let store = Store::open("memory:", env.clone()).await.unwrap();
+    let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
+    let outbox = agamid_store::outbox::Outbox::new(env, store, sealer);
+    let modules = all(&identity, Some(Arc::new(outbox.clone())), Some(Arc::new(outbox.clone())));
+    let send = async |module: &str, args: &[&str]| {
+        let module = modules.iter().find(|m| m.wit().contains(&format!("interface {module} "))).unwrap();
+        module.call(&context, "send", args.iter().map(|arg| Value::from(*arg)).collect()).await
+    };
+    assert_eq!(send("mail", &["a@example.org", "Code", "123456"]).await, Ok(Value::Null));
+    assert_eq!(send("sms", &["+491701234567", "123456"]).await, Ok(Value::Null));
+    assert_eq!(outbox.messages(10).await.unwrap().len(), 2);
+    for (module, args) in [
+        ("mail", vec!["a@example.org", "two\nlines", "x"]),
+        ("mail", vec!["a@example.org,b@example.org", "Code", "x"]),
+        ("sms", vec!["0170", "x"]),
+    ] {
+        assert_eq!(send(module, &args).await.unwrap_err().code, "bad_argument", "{args:?}");
+    }
+    assert_eq!(outbox.messages(10).await.unwrap().len(), 2);
 }

@@ -14,6 +14,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`record`], [`batch`], [`one_time`], [`audit`], [`setting`], [`error`] | the contract's types |
+//! | [`outbox`] | messages kept instead of sent, for development |
 //! | `fault` | breaks a store on purpose, for tests (feature `faults`) |
 //! | `store` | the typed face: checks, decodes, upgrades |
 //! | `read` | lookups, the same on every backend |
@@ -34,6 +35,7 @@ pub mod error;
 pub mod fault;
 mod keys;
 pub mod one_time;
+pub mod outbox;
 mod overlay;
 mod read;
 pub mod record;

@@ -7,7 +7,6 @@ use super::house::House;
 use crate::{LaunchError, OwnerKind};
 
 fn flow(body: &str) -> String {
-    let body = body.replace('\n', "\n");
     format!(
         "Flow t.it\n    Basepath \"\"\n    Inputs person\n\nmodel = {{title: \"x\"}}\nform = RRF \"page.html\" model\n{body}\n"
     )

@@ -94,6 +94,34 @@ fn there_are_no_mod_rs_files() {
     }
 }
 
+#[test]
+fn every_finding_is_explained_in_the_docs() {
+    let source = std::fs::read_to_string(root().join("agama-lang/src/diagnostic.rs")).unwrap();
+    let docs = std::fs::read_to_string(root().join("docs/diagnostics.md")).unwrap();
+    let numbers: Vec<&str> = source.split("= \"AGM").skip(1).map(|rest| &rest[..4]).collect();
+    assert!(numbers.len() > 20, "{numbers:?}");
+    for number in numbers {
+        assert!(docs.contains(&format!("| AGM{number}")), "AGM{number} is missing in docs/diagnostics.md");
+    }
+}
+
+#[test]
+fn every_admin_path_and_every_host_module_is_in_the_docs() {
+    let operate = std::fs::read_to_string(root().join("docs/operate.md")).unwrap();
+    let router = std::fs::read_to_string(root().join("host/config-api/src/lib.rs")).unwrap();
+    let paths: Vec<&str> =
+        router.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(paths.len() > 4, "{paths:?}");
+    for path in paths {
+        assert!(operate.contains(&path.replace("{name}", "NAME")), "{path} is missing in docs/operate.md");
+    }
+    let flows = std::fs::read_to_string(root().join("docs/flows.md")).unwrap();
+    for entry in std::fs::read_dir(root().join("sdk/wit/host")).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().replace(".wit", "");
+        assert!(flows.contains(&format!("`agamid.{name}#")), "agamid.{name} is missing in docs/flows.md");
+    }
+}
+
 /// All our Rust files outside the tests.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -76,6 +76,7 @@ fn init_makes_what_serve_starts_with() {
     let text = std::fs::read_to_string(dir.join("agamid.toml")).unwrap();
     assert!(password.len() >= 16 && !text.contains(password), "only the hash is kept");
     assert!(text.contains("$argon2id$"));
+    assert!(text.contains("\"extras:otp\" = \""), "the plugins that ship are listed: {text}");
 
     let again = agamid(&["init", "here"], folder.path());
     assert_eq!(again.status.code(), Some(3), "init never overwrites");
@@ -118,4 +119,22 @@ fn flow_check_names_file_line_column_and_exits_with_1() {
     let text = agamid(&["flow", "check", "a.bad.flow"], folder.path());
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(text.contains("a.bad.flow:4:"), "{text}");
+}
+
+#[test]
+fn the_demo_runs_anywhere_with_what_the_binary_brings() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_ports();
+    let mut demo = Command::new(binary())
+        .args(["demo", "--no-open", "--port", &port.to_string()])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(demo.stdout.take().unwrap()));
+    let ready = lines.find_map(|line| line.ok().filter(|line| line.starts_with("ready ")));
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    assert_eq!(ready, Some(format!("ready http://localhost:{port}")));
 }

@@ -36,6 +36,18 @@ pub(crate) struct House {
 #[folder = "../../flows"]
 struct Shipped;
 
+/// The plugins that ship, as `cargo xtask plugins` built them.
+#[derive(rust_embed::RustEmbed)]
+#[folder = "../../plugins/dist"]
+struct ShippedPlugins;
+
+/// The components that ship.
+pub(crate) fn shipped_plugins() -> impl Iterator<Item = Vec<u8>> {
+    ShippedPlugins::iter()
+        .filter(|name| name.ends_with(".wasm"))
+        .filter_map(|name| Some(ShippedPlugins::get(&name)?.data.into_owned()))
+}
+
 /// The projects that ship, `demo` only where it is wanted.
 pub(crate) fn shipped(with_demo: bool) -> Result<Vec<ProjectFiles>, String> {
     let mut found = Vec::new();
@@ -94,6 +106,12 @@ pub(crate) async fn compose(
         settings: plugin_settings,
     })
     .map_err(|e| text(&e))?;
+    // What the operator does not list stays out of service: a reason to say so, none to stop.
+    for component in shipped_plugins() {
+        if let Err(error) = plugins.load(component).await {
+            tracing::info!(event = "plugin.not_listed", %error);
+        }
+    }
     let mut watchers = Vec::new();
     if let Some(folder) = &config.plugins.dir {
         plugins.load_folder(folder).await.map_err(|e| text(&e))?;
@@ -184,9 +202,7 @@ async fn deploy(
         if engine.catalog().project(&project.manifest.project_name).is_none() {
             let name = project.manifest.project_name.clone();
             if let Err(error) = engine.catalog().deploy(project, "shipped").await {
-                return Err(format!(
-                    "the shipped project {name}: {error}; are the plugins built (`cargo xtask plugins`)?"
-                ));
+                return Err(format!("the shipped project {name}: {error}"));
             }
         }
     }

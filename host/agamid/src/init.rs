@@ -34,7 +34,8 @@ pub(crate) async fn init(dir: PathBuf) -> Result<(), String> {
     write(&flow.join("code/login.password.flow"), FLOW)?;
     write(&flow.join("web/login/password.html"), PAGE)?;
     let password = password(&env);
-    write(&config, &CONFIG.replace("@HASH@", &seed_hash(&env, &password)?))?;
+    let text = CONFIG.replace("@HASH@", &seed_hash(&env, &password)?).replace("@DIGESTS@", &digests()?);
+    write(&config, &text)?;
     out::line(&format!("wrote {}", config.display()));
     out::line(&format!("wrote {} (keep a copy of it apart from the data)", key.display()));
     out::line(&format!("wrote {}", flow.display()));
@@ -43,6 +44,17 @@ pub(crate) async fn init(dir: PathBuf) -> Result<(), String> {
     out::line(&format!("  password  {password}"));
     out::line(&format!("start: cd {} && agamid serve", dir.display()));
     Ok(())
+}
+
+/// The plugins that ship, each a line of `[seed.plugins.digests]`.
+fn digests() -> Result<String, String> {
+    let mut lines = Vec::new();
+    for component in crate::compose::shipped_plugins() {
+        let manifest = agamid_plugin_host::manifest::of_component(&component)?;
+        let digest = agamid_core::secret::sha256_hex(&component);
+        lines.push(format!("\"{}\" = \"{digest}\"", manifest.name));
+    }
+    Ok(lines.join("\n"))
 }
 
 fn password(env: &Env) -> String {

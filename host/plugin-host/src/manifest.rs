@@ -41,8 +41,8 @@ impl Proves {
     }
 }
 
-/// Reads the manifest of a component.
-pub(crate) fn of_component(bytes: &[u8]) -> Result<Manifest, String> {
+/// Reads the manifest of a component. The reason of a refusal says what to do.
+pub fn of_component(bytes: &[u8]) -> Result<Manifest, String> {
     let mut depth = 0_usize;
     for payload in wasmparser::Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| error.to_string())? {

@@ -5,7 +5,7 @@
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair as _, RsaKeyPair};
+use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -26,27 +26,37 @@ pub enum SigningAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256, 2048-bit keys.
     #[serde(rename = "RS256")]
     Rs256,
+    /// RSASSA-PSS with SHA-256, 2048-bit keys.
+    #[serde(rename = "PS256")]
+    Ps256,
     /// ECDSA with P-256 and SHA-256.
     #[serde(rename = "ES256")]
     Es256,
+    /// Ed25519 (RFC 8037).
+    #[serde(rename = "EdDSA")]
+    EdDsa,
 }
 
 impl SigningAlgorithm {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Rs256, Self::Es256];
+    pub const ALL: [Self; 4] = [Self::Rs256, Self::Ps256, Self::Es256, Self::EdDsa];
 
     /// The name in `alg`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
         }
     }
 
     fn of_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
             Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
         }
     }
 }
@@ -86,8 +96,9 @@ pub enum JwtRefused {
 }
 
 enum Pair {
-    Rsa(RsaKeyPair),
+    Rsa(RsaKeyPair, &'static dyn signature::RsaEncoding),
     Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
 }
 
 /// A private key, ready to sign.
@@ -104,7 +115,7 @@ impl SigningKey {
     pub fn generate(algorithm: SigningAlgorithm) -> Result<Self, JoseError> {
         let failed = |_| JoseError::Key(algorithm.name(), "generation failed");
         let pkcs8 = match algorithm {
-            SigningAlgorithm::Rs256 => {
+            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
                 let pair = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).map_err(failed)?;
                 let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
                 Zeroizing::new(der.as_ref().to_vec())
@@ -114,6 +125,10 @@ impl SigningKey {
                     EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
                 Zeroizing::new(pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec())
             }
+            SigningAlgorithm::EdDsa => {
+                let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(failed)?;
+                Zeroizing::new(pkcs8.as_ref().to_vec())
+            }
         };
         Self::from_pkcs8(algorithm, &pkcs8)
     }
@@ -122,7 +137,11 @@ impl SigningKey {
     pub fn from_pkcs8(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, JoseError> {
         let rejected = |_| JoseError::Key(algorithm.name(), "not a PKCS#8 key of this algorithm");
         let (pair, public) = match algorithm {
-            SigningAlgorithm::Rs256 => {
+            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
+                let encoding: &'static dyn signature::RsaEncoding = match algorithm {
+                    SigningAlgorithm::Ps256 => &signature::RSA_PSS_SHA256,
+                    _ => &signature::RSA_PKCS1_SHA256,
+                };
                 let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(rejected)?;
                 let (n, e) = {
                     let key = pair.public_key();
@@ -133,7 +152,7 @@ impl SigningKey {
                 };
                 let public =
                     json!({ "e": URL_SAFE_NO_PAD.encode(e), "kty": "RSA", "n": URL_SAFE_NO_PAD.encode(n) });
-                (Pair::Rsa(pair), public)
+                (Pair::Rsa(pair, encoding), public)
             }
             SigningAlgorithm::Es256 => {
                 let pair = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
@@ -147,6 +166,11 @@ impl SigningKey {
                     "crv": "P-256", "kty": "EC", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
                 });
                 (Pair::Ec(pair), public)
+            }
+            SigningAlgorithm::EdDsa => {
+                let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(rejected)?;
+                let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+                (Pair::Ed(pair), json!({ "crv": "Ed25519", "kty": "OKP", "x": x }))
             }
         };
         let kid = thumbprint(&public);
@@ -195,11 +219,12 @@ impl SigningKey {
         let failed = |_| JoseError::Key(self.algorithm.name(), "signing failed");
         let random = SystemRandom::new();
         match &self.pair {
-            Pair::Rsa(pair) => {
+            Pair::Rsa(pair, encoding) => {
                 let mut out = vec![0; pair.public_modulus_len()];
-                pair.sign(&signature::RSA_PKCS1_SHA256, &random, message, &mut out).map_err(failed)?;
+                pair.sign(*encoding, &random, message, &mut out).map_err(failed)?;
                 Ok(out)
             }
+            Pair::Ed(pair) => Ok(pair.sign(message).as_ref().to_vec()),
             Pair::Ec(pair) => Ok(pair.sign(&random, message).map_err(failed)?.as_ref().to_vec()),
         }
     }
@@ -213,65 +238,164 @@ fn thumbprint(public: &Value) -> String {
 
 /// What a JWT must be to be accepted.
 pub struct Expected<'a> {
-    /// The `typ` header, without `application/`.
-    pub typ: &'a str,
+    /// Accepted `typ` headers, without `application/`; an empty one accepts a JWT that has none.
+    pub typ: &'a [&'a str],
     /// Accepted algorithms.
     pub algorithms: &'a [SigningAlgorithm],
+    /// Whether a JWT without `kid` is refused. Otherwise it is accepted where exactly one key fits.
+    pub kid_required: bool,
     /// The time of the check.
     pub now: Timestamp,
     /// Seconds of tolerance on `nbf`, `iat` and `exp`.
     pub skew: i64,
+    /// Accept it although its time is over: an `id_token_hint` (OpenID Connect RP-Initiated Logout section 2).
+    pub expired_too: bool,
 }
 
-/// Verifies a JWT against a JWKS document; answers its claims. Issuer and audience are the caller's to check.
+/// Longer JWTs are not looked at, in bytes.
+const MAX_JWT: usize = 64 * 1024;
+
+/// Verifies a JWT against a JWKS document; answers its claims. Issuer and audience are the caller's to check. Only the
+/// keys of `jwks` count: `jku`, `jwk`, `x5u` and `x5c` headers are never looked at.
 pub fn verify(jwt: &str, jwks: &Value, expected: &Expected<'_>) -> Result<Value, JwtRefused> {
-    let header = jsonwebtoken::decode_header(jwt).map_err(|_| JwtRefused::Malformed)?;
-    if header.crit.is_some() {
+    if jwt.len() > MAX_JWT {
+        return Err(JwtRefused::Malformed);
+    }
+    let mut parts = jwt.split('.');
+    let (Some(header), Some(payload), Some(_), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(JwtRefused::Malformed);
+    };
+    let header = strict_object(header)?;
+    let claims = strict_object(payload)?;
+    if header.get("crit").is_some() {
         return Err(JwtRefused::Critical);
     }
-    let typ = header.typ.as_deref().unwrap_or_default();
-    let typ = typ.strip_prefix("application/").unwrap_or(typ);
-    if !typ.eq_ignore_ascii_case(expected.typ) {
-        return Err(JwtRefused::Type(expected.typ.to_owned()));
+    let typ = header.get("typ").map_or(Some(""), Value::as_str).ok_or(JwtRefused::Malformed)?;
+    let bare = typ.strip_prefix("application/").unwrap_or(typ);
+    if !expected.typ.iter().any(|known| known.eq_ignore_ascii_case(bare)) {
+        return Err(JwtRefused::Type(expected.typ.join(", ")));
     }
-    let algorithm = expected
-        .algorithms
-        .iter()
-        .find(|algorithm| algorithm.of_jsonwebtoken() == header.alg)
-        .ok_or(JwtRefused::Key)?;
-    let key = find_key(jwks, header.kid.as_deref(), *algorithm).ok_or(JwtRefused::Key)?;
-    let mut validation = jsonwebtoken::Validation::new(header.alg);
-    // Time comes from our clock (below), audience from the caller.
-    validation.required_spec_claims.clear();
-    validation.validate_exp = false;
-    validation.validate_nbf = false;
-    validation.validate_aud = false;
-    let claims =
-        jsonwebtoken::decode::<Value>(jwt, &key, &validation).map_err(|_| JwtRefused::Signature)?.claims;
+    let named = header.get("alg").and_then(Value::as_str).ok_or(JwtRefused::Key)?;
+    let algorithm = expected.algorithms.iter().find(|algorithm| algorithm.name() == named);
+    let algorithm = *algorithm.ok_or(JwtRefused::Key)?;
+    let kid = header.get("kid").map(|kid| kid.as_str().ok_or(JwtRefused::Malformed)).transpose()?;
+    if kid.is_none() && expected.kid_required {
+        return Err(JwtRefused::Key);
+    }
+    let key = find_key(jwks, kid, algorithm).ok_or(JwtRefused::Key)?;
+    let (message, signature) = jwt.rsplit_once('.').ok_or(JwtRefused::Malformed)?;
+    let right =
+        jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, algorithm.of_jsonwebtoken());
+    if !right.unwrap_or(false) {
+        return Err(JwtRefused::Signature);
+    }
     check_times(&claims, expected)?;
     Ok(claims)
 }
 
+/// One part of a JWT: a JSON object in base64url in which no name stands twice.
+fn strict_object(part: &str) -> Result<Value, JwtRefused> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtRefused::Malformed)?;
+    let Strict(value) = serde_json::from_slice(&bytes).map_err(|_| JwtRefused::Malformed)?;
+    if value.is_object() { Ok(value) } else { Err(JwtRefused::Malformed) }
+}
+
+/// JSON in which a name that stands twice in one object is an error.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> serde::de::Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            found.push(item);
+        }
+        Ok(Value::Array(found))
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut found = serde_json::Map::new();
+        while let Some((name, Strict(value))) = entries.next_entry::<String, Strict>()? {
+            if found.insert(name, value).is_some() {
+                return Err(serde::de::Error::custom("a name stands twice"));
+            }
+        }
+        Ok(Value::Object(found))
+    }
+}
+
+/// The key that the header names; without a name the only one that fits.
 fn find_key(
     jwks: &Value,
     kid: Option<&str>,
     algorithm: SigningAlgorithm,
 ) -> Option<jsonwebtoken::DecodingKey> {
-    let keys = jwks.get("keys")?.as_array()?;
-    let key = keys.iter().find(|key| {
-        key.get("kid").and_then(Value::as_str) == kid
+    let mut fitting = jwks.get("keys")?.as_array()?.iter().filter(|key| {
+        (kid.is_none() || key.get("kid").and_then(Value::as_str) == kid)
             && key.get("alg").and_then(Value::as_str).is_none_or(|alg| alg == algorithm.name())
             && key.get("use").and_then(Value::as_str).is_none_or(|use_| use_ == "sig")
-    })?;
+            && fits(key, algorithm)
+    });
+    let key = fitting.next()?;
+    if kid.is_none() && fitting.next().is_some() {
+        return None;
+    }
     let text = |name: &str| key.get(name).and_then(Value::as_str);
-    match (algorithm, text("kty")?) {
-        (SigningAlgorithm::Rs256, "RSA") => {
+    match algorithm {
+        SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
             jsonwebtoken::DecodingKey::from_rsa_components(text("n")?, text("e")?).ok()
         }
-        (SigningAlgorithm::Es256, "EC") if text("crv")? == "P-256" => {
-            jsonwebtoken::DecodingKey::from_ec_components(text("x")?, text("y")?).ok()
-        }
-        _ => None,
+        SigningAlgorithm::Es256 => jsonwebtoken::DecodingKey::from_ec_components(text("x")?, text("y")?).ok(),
+        SigningAlgorithm::EdDsa => jsonwebtoken::DecodingKey::from_ed_components(text("x")?).ok(),
+    }
+}
+
+/// Whether a key is of the algorithm's type.
+fn fits(key: &Value, algorithm: SigningAlgorithm) -> bool {
+    let text = |name: &str| key.get(name).and_then(Value::as_str);
+    match algorithm {
+        SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => text("kty") == Some("RSA"),
+        SigningAlgorithm::Es256 => (text("kty"), text("crv")) == (Some("EC"), Some("P-256")),
+        SigningAlgorithm::EdDsa => (text("kty"), text("crv")) == (Some("OKP"), Some("Ed25519")),
     }
 }
 
@@ -282,7 +406,7 @@ fn check_times(claims: &Value, expected: &Expected<'_>) -> Result<(), JwtRefused
         Some(value) => value.as_i64().map(Some).ok_or(JwtRefused::Time(name)),
     };
     let exp = number("exp")?.ok_or(JwtRefused::Time("exp"))?;
-    if exp.saturating_add(expected.skew) <= now {
+    if !expected.expired_too && exp.saturating_add(expected.skew) <= now {
         return Err(JwtRefused::Time("exp"));
     }
     for name in ["nbf", "iat"] {
@@ -299,8 +423,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_000_000_000);
 
-    fn expected<'a>(typ: &'a str, algorithms: &'a [SigningAlgorithm]) -> Expected<'a> {
-        Expected { typ, algorithms, now: NOW, skew: 10 }
+    fn expected<'a>(typ: &'a [&'a str], algorithms: &'a [SigningAlgorithm]) -> Expected<'a> {
+        Expected { typ, algorithms, kid_required: true, now: NOW, skew: 10, expired_too: false }
     }
 
     fn claims(exp: i64) -> Value {
@@ -316,7 +440,7 @@ mod tests {
             assert_eq!(made.kid(), key.kid());
             let jwt = key.sign("JWT", &claims(60)).unwrap();
             let jwks = json!({ "keys": [made.jwk()] });
-            assert_eq!(verify(&jwt, &jwks, &expected("JWT", &[algorithm])).unwrap()["sub"], "alice");
+            assert_eq!(verify(&jwt, &jwks, &expected(&["JWT"], &[algorithm])).unwrap()["sub"], "alice");
         }
     }
 
@@ -328,25 +452,31 @@ mod tests {
         let jwks = json!({ "keys": [key.jwk()] });
         let es = [SigningAlgorithm::Es256];
         let jwt = key.sign("JWT", &claims(60)).unwrap();
-        assert_eq!(verify(&jwt, &jwks, &expected("at+jwt", &es)), Err(JwtRefused::Type("at+jwt".to_owned())));
-        assert_eq!(verify(&jwt, &jwks, &expected("JWT", &[SigningAlgorithm::Rs256])), Err(JwtRefused::Key));
         assert_eq!(
-            verify(&jwt, &json!({ "keys": [other.jwk()] }), &expected("JWT", &es)),
+            verify(&jwt, &jwks, &expected(&["at+jwt"], &es)),
+            Err(JwtRefused::Type("at+jwt".to_owned()))
+        );
+        assert_eq!(
+            verify(&jwt, &jwks, &expected(&["JWT"], &[SigningAlgorithm::Rs256])),
+            Err(JwtRefused::Key)
+        );
+        assert_eq!(
+            verify(&jwt, &json!({ "keys": [other.jwk()] }), &expected(&["JWT"], &es)),
             Err(JwtRefused::Key)
         );
         let mut forged = other.jwk();
         forged["kid"] = key.kid().into();
         assert_eq!(
-            verify(&jwt, &json!({ "keys": [forged] }), &expected("JWT", &es)),
+            verify(&jwt, &json!({ "keys": [forged] }), &expected(&["JWT"], &es)),
             Err(JwtRefused::Signature)
         );
         for (exp, name) in [(-10, "exp"), (-3600, "exp")] {
             let jwt = key.sign("JWT", &claims(exp)).unwrap();
-            assert_eq!(verify(&jwt, &jwks, &expected("JWT", &es)), Err(JwtRefused::Time(name)));
+            assert_eq!(verify(&jwt, &jwks, &expected(&["JWT"], &es)), Err(JwtRefused::Time(name)));
         }
         let future = json!({ "exp": NOW.seconds() + 600, "nbf": NOW.seconds() + 60 });
         let jwt = key.sign("JWT", &future).unwrap();
-        assert_eq!(verify(&jwt, &jwks, &expected("JWT", &es)), Err(JwtRefused::Time("nbf")));
+        assert_eq!(verify(&jwt, &jwks, &expected(&["JWT"], &es)), Err(JwtRefused::Time("nbf")));
     }
 
     #[test]
@@ -363,9 +493,79 @@ mod tests {
         let refused = verify(
             &format!("{message}.{signature}"),
             &json!({ "keys": [key.jwk()] }),
-            &expected("JWT", &[SigningAlgorithm::Es256]),
+            &expected(&["JWT"], &[SigningAlgorithm::Es256]),
         );
         assert_eq!(refused, Err(JwtRefused::Critical));
+    }
+
+    #[test]
+    fn a_key_is_chosen_by_its_name_or_because_it_is_the_only_one_that_fits() {
+        install_crypto_provider();
+        let key = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
+        let other = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
+        let ed = SigningKey::generate(SigningAlgorithm::EdDsa).unwrap();
+        let es = [SigningAlgorithm::Es256];
+        let message = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","typ":"JWT"}"#),
+            URL_SAFE_NO_PAD.encode(claims(60).to_string())
+        );
+        let signature = URL_SAFE_NO_PAD.encode(key.signature(message.as_bytes()).unwrap());
+        let nameless = format!("{message}.{signature}");
+        let lenient = Expected { kid_required: false, ..expected(&["JWT"], &es) };
+        assert!(verify(&nameless, &json!({ "keys": [key.jwk(), ed.jwk()] }), &lenient).is_ok());
+        let both = json!({ "keys": [key.jwk(), other.jwk()] });
+        assert_eq!(verify(&nameless, &both, &lenient), Err(JwtRefused::Key));
+        let one = json!({ "keys": [key.jwk()] });
+        assert_eq!(verify(&nameless, &one, &expected(&["JWT"], &es)), Err(JwtRefused::Key));
+        let encryption = json!({ "keys": [{ "use": "enc", "kty": "EC", "crv": "P-256", "kid": key.kid() }] });
+        assert_eq!(
+            verify(&key.sign("JWT", &claims(60)).unwrap(), &encryption, &lenient),
+            Err(JwtRefused::Key)
+        );
+    }
+
+    #[test]
+    fn tricks_with_headers_and_json_are_refused() {
+        install_crypto_provider();
+        let key = SigningKey::generate(SigningAlgorithm::Rs256).unwrap();
+        let jwks = json!({ "keys": [key.jwk()] });
+        let all = SigningAlgorithm::ALL;
+        let forge = |header: &str, claims: &str, signature: &str| {
+            let (header, claims) = (URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+            verify(&format!("{header}.{claims}.{signature}"), &jwks, &expected(&["JWT"], &all))
+        };
+        let good = claims(60).to_string();
+        let kid = key.kid();
+        for alg in ["none", "None", "HS256", "RS512", "rs256", ""] {
+            let header = format!(r#"{{"alg":"{alg}","typ":"JWT","kid":"{kid}"}}"#);
+            assert_eq!(forge(&header, &good, ""), Err(JwtRefused::Key), "{alg}");
+        }
+        for header in [
+            format!(r#"{{"alg":"RS256","alg":"none","typ":"JWT","kid":"{kid}"}}"#),
+            r#"["RS256"]"#.to_owned(),
+            format!(r#"{{"alg":"RS256","typ":"JWT","kid":["{kid}"]}}"#),
+            format!(r#"{{"alg":"RS256","typ":1,"kid":"{kid}"}}"#),
+        ] {
+            assert_eq!(forge(&header, &good, ""), Err(JwtRefused::Malformed), "{header}");
+        }
+        let header = format!(r#"{{"alg":"RS256","typ":"JWT","kid":"{kid}"}}"#);
+        for claims in [r#"{"exp":1,"exp":99999999999}"#, r#"{"a":{"b":1,"b":2}}"#, "[]", "1", ""] {
+            assert_eq!(forge(&header, claims, ""), Err(JwtRefused::Malformed), "{claims}");
+        }
+        assert_eq!(forge(&header, &good, "AAAA"), Err(JwtRefused::Signature));
+        for kid in ["../../etc/passwd", "' OR 1=1 --", &"x".repeat(10_000)] {
+            let header = format!(r#"{{"alg":"RS256","typ":"JWT","kid":"{kid}"}}"#);
+            assert_eq!(forge(&header, &good, ""), Err(JwtRefused::Key));
+        }
+        let own = format!(
+            r#"{{"alg":"RS256","typ":"JWT","kid":"x","jwk":{},"jku":"https://evil.example"}}"#,
+            key.jwk()
+        );
+        assert_eq!(forge(&own, &good, ""), Err(JwtRefused::Key), "a key in the header counts for nothing");
+        for text in ["", ".", "..", "a.b", "a.b.c.d", &"a".repeat(70_000)] {
+            assert_eq!(verify(text, &jwks, &expected(&["JWT"], &all)), Err(JwtRefused::Malformed));
+        }
     }
 
     #[test]

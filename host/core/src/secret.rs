@@ -49,8 +49,14 @@ impl fmt::Debug for Secret {
 pub enum TokenKind {
     /// `agat_`: an access token.
     AccessToken,
+    /// `agrt_`: a refresh token.
+    RefreshToken,
     /// `agac_`: an authorization code.
     Code,
+    /// `agpr_`: a pushed authorization request.
+    PushedRequest,
+    /// `agrg_`: what manages a registered client.
+    Registration,
     /// `agcs_`: a client secret.
     ClientSecret,
     /// `agss_`: the value of a session cookie.
@@ -66,7 +72,10 @@ impl TokenKind {
     pub fn prefix(self) -> &'static str {
         match self {
             TokenKind::AccessToken => "agat_",
+            TokenKind::RefreshToken => "agrt_",
             TokenKind::Code => "agac_",
+            TokenKind::PushedRequest => "agpr_",
+            TokenKind::Registration => "agrg_",
             TokenKind::ClientSecret => "agcs_",
             TokenKind::Session => "agss_",
             TokenKind::Browser => "agbr_",

@@ -17,6 +17,10 @@ pub enum Purpose {
     FlowOutcome,
     /// A refresh token (RFC 6749 section 6), rotated at every use (RFC 9700 section 4.14).
     RefreshToken,
+    /// A pushed authorization request (RFC 9126).
+    PushedRequest,
+    /// The `jti` of an assertion (RFC 7523 section 3): issued when it is seen, never consumed.
+    Jti,
 }
 
 impl Purpose {
@@ -25,7 +29,7 @@ impl Purpose {
     pub fn burns_on_mismatch(self) -> bool {
         match self {
             Purpose::Code | Purpose::FlowCallback | Purpose::FlowOutcome => true,
-            Purpose::RefreshToken => false,
+            Purpose::RefreshToken | Purpose::PushedRequest | Purpose::Jti => false,
         }
     }
 
@@ -36,6 +40,8 @@ impl Purpose {
             Purpose::FlowCallback => "flow_callback",
             Purpose::FlowOutcome => "flow_outcome",
             Purpose::RefreshToken => "refresh_token",
+            Purpose::PushedRequest => "pushed_request",
+            Purpose::Jti => "jti",
         }
     }
 }

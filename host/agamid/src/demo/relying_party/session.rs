@@ -106,8 +106,14 @@ pub(super) fn verify_id_token(
     client_id: &str,
     nonce: &str,
 ) -> Result<Value, String> {
-    let expected =
-        Expected { typ: "JWT", algorithms: &SigningAlgorithm::ALL, now: parts.env.now(), skew: 10 };
+    let expected = Expected {
+        typ: &["JWT"],
+        algorithms: &SigningAlgorithm::ALL,
+        kid_required: true,
+        now: parts.env.now(),
+        skew: 10,
+        expired_too: false,
+    };
     let claims = jose::verify(id_token, keys, &expected).map_err(|error| format!("the ID token: {error}"))?;
     for (name, wanted) in [("iss", parts.issuer.as_str()), ("aud", client_id), ("nonce", nonce)] {
         if claims.get(name).and_then(Value::as_str) != Some(wanted) {

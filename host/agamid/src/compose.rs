@@ -182,7 +182,12 @@ fn web(config: &NodeConfig, env: &Env) -> Result<Web, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Puts projects into service: those that ship where they are missing, and those of `flows.dir` into an empty store,
+/// `1.2.3` as numbers, to tell which of two versions is newer.
+fn release(version: &str) -> Vec<u64> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+}
+
+/// Puts projects into service: those that ship where they are missing or older, and those of `flows.dir` into an empty store,
 /// or always where it is watched. In the demo a broken project is reported and the rest serves.
 async fn deploy(
     config: &NodeConfig,
@@ -199,7 +204,9 @@ async fn deploy(
         }
     }
     for project in shipped(with_demo)? {
-        if engine.catalog().project(&project.manifest.project_name).is_none() {
+        let deployed = engine.catalog().project(&project.manifest.project_name);
+        let older = |version: &str| release(version) < release(&project.manifest.version);
+        if deployed.is_none_or(|deployed| older(&deployed.version)) {
             let name = project.manifest.project_name.clone();
             if let Err(error) = engine.catalog().deploy(project, "shipped").await {
                 return Err(format!("the shipped project {name}: {error}"));

@@ -21,6 +21,9 @@ const PEOPLE: [(&str, &str, &str); 3] =
     [("alice", "Alice", "Liddell"), ("bob", "Bob", "Builder"), ("admin", "Ada", "Min")];
 /// How long the admin token of a demo lives.
 const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// What the demo's command line and service may do.
+const ADMIN_SCOPES: [&str; 4] =
+    ["config.projects.read", "config.projects.write", "config.outbox.read", "config.clients.write"];
 /// What the environment may change (`AGAMID_LOG__LEVEL=debug`).
 const BASE: &str = r#"
 [log]
@@ -97,10 +100,13 @@ fn configure(base: NodeConfig, options: &DemoOptions, data: &Path, env: &Env) ->
     config.flows.watch = config.flows.dir.is_some();
     config.plugins.dir = folder(options.plugins.as_ref(), PLUGINS, "--plugins")?;
     let port = options.port + 2;
+    let scopes = ADMIN_SCOPES.map(|scope| format!("\"{scope}\"")).join(", ");
     let seed = format!(
         r#"
         [flows]
         default_acr = "agama_demo.password"
+        [oauth]
+        registration = "open"
         [plugins]
         allow_unsigned = true
         [plugins.grants."extras:otp"]
@@ -111,21 +117,32 @@ fn configure(base: NodeConfig, options: &DemoOptions, data: &Path, env: &Env) ->
         client_uri = "http://127.0.0.1:{port}"
         token_endpoint_auth_method = "none"
         redirect_uris = ["http://127.0.0.1:{port}/cb"]
-        scopes = ["openid", "profile", "email", "phone"]
+        post_logout_redirect_uris = ["http://127.0.0.1:{port}/"]
+        grant_types = ["authorization_code", "refresh_token"]
+        scopes = ["openid", "profile", "email", "phone", "offline_access"]
+        [[clients]]
+        client_id = "demo-service"
+        client_name = "Sample service"
+        secret_hash = "{}"
+        grant_types = ["client_credentials"]
+        introspects_all = true
+        scopes = [{scopes}]
         [[clients]]
         client_id = "demo-admin"
         client_name = "Agamid administration"
         token_endpoint_auth_method = "none"
-        scopes = ["openid", "config.projects.read", "config.projects.write", "config.outbox.read"]
+        scopes = ["openid", {scopes}]
         [[clients]]
         client_id = "demo-confidential"
         client_name = "Sample application with a secret"
         secret_hash = "{}"
         redirect_uris = ["http://127.0.0.1:{port}/cb"]
         scopes = ["openid", "profile", "email"]
+        grant_types = ["authorization_code", "refresh_token"]
         require_consent = false
         id_token_signed_response_alg = "ES256"
         "#,
+        Client::hash_secret("demo-service-secret-123"),
         Client::hash_secret("demo-confidential-secret-123"),
     );
     config.seed = toml::from_str(&seed).map_err(|error| error.to_string())?;

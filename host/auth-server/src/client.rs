@@ -1,11 +1,12 @@
-//! Clients: relying parties and services.
+//! Clients: relying parties and services. Names are those of RFC 7591 section 2.
 
 use agamid_core::Env;
 use agamid_core::jose::SigningAlgorithm;
 use agamid_core::secret::sha256_hex;
 use agamid_core::time::Timestamp;
-use agamid_store::{AuditEvent, Batch, Expect, Record, Store, StoreError};
+use agamid_store::{AuditEvent, Batch, Expect, Record, Store, StoreError, Versioned};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How a client authenticates at the token endpoint (RFC 7591 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -16,8 +17,84 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// In the form.
     ClientSecretPost,
+    /// A JWT signed with its key (RFC 7523).
+    PrivateKeyJwt,
     /// Not at all: a public client.
     None,
+}
+
+impl AuthMethod {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt, Self::None];
+
+    /// As the protocol writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            AuthMethod::ClientSecretBasic => "client_secret_basic",
+            AuthMethod::ClientSecretPost => "client_secret_post",
+            AuthMethod::PrivateKeyJwt => "private_key_jwt",
+            AuthMethod::None => "none",
+        }
+    }
+
+    /// Whether it is a secret that both sides know.
+    pub fn is_secret(self) -> bool {
+        matches!(self, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost)
+    }
+}
+
+/// A grant at the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// RFC 6749 section 4.1.
+    AuthorizationCode,
+    /// RFC 6749 section 6.
+    RefreshToken,
+    /// RFC 6749 section 4.4.
+    ClientCredentials,
+}
+
+impl GrantType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+
+    /// As the protocol writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            GrantType::AuthorizationCode => "authorization_code",
+            GrantType::RefreshToken => "refresh_token",
+            GrantType::ClientCredentials => "client_credentials",
+        }
+    }
+
+    /// Reads `grant_type`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.name() == text)
+    }
+}
+
+/// What `sub` is (OpenID Connect Core section 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    /// The person's id, the same for every client.
+    #[default]
+    Public,
+    /// Another one for each sector, so that clients can't compare notes.
+    Pairwise,
+}
+
+/// What access tokens look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenFormat {
+    /// A reference that only this server can resolve.
+    #[default]
+    Opaque,
+    /// A signed JWT (RFC 9068), which this server knows too: it can be revoked.
+    Jwt,
 }
 
 /// A client.
@@ -31,26 +108,59 @@ pub struct Client {
     pub client_name: String,
     /// Its home page.
     pub client_uri: Option<String>,
+    /// Its logo; kept, never fetched.
+    pub logo_uri: Option<String>,
+    /// Its privacy policy; kept, never fetched.
+    pub policy_uri: Option<String>,
+    /// Its terms of service; kept, never fetched.
+    pub tos_uri: Option<String>,
+    /// Whom to ask about it.
+    #[serde(default)]
+    pub contacts: Vec<String>,
     /// SHA-256 of its secret, hex.
     pub secret_hash: Option<String>,
     /// How it authenticates.
     #[serde(default)]
     pub token_endpoint_auth_method: AuthMethod,
+    /// Its public keys, a JWK set: for `private_key_jwt`.
+    pub jwks: Option<Value>,
+    /// What it may ask the token endpoint for.
+    #[serde(default = "code_only")]
+    pub grant_types: Vec<GrantType>,
     /// Where authorization responses may go; compared byte by byte.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
+    /// Where people may go after a logout; compared byte by byte.
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<String>,
     /// Scopes it may ask for.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// ACR values that are used when a request names none.
     #[serde(default)]
     pub default_acr_values: Vec<String>,
+    /// The age of a login, in seconds, that is used when a request has no `max_age`.
+    pub default_max_age: Option<u64>,
+    /// What its `sub` is.
+    #[serde(default)]
+    pub subject_type: SubjectType,
     /// Whether people are asked before it gets anything.
     #[serde(default = "yes")]
     pub require_consent: bool,
-    /// What its ID tokens are signed with.
+    /// Whether its authorization requests must be pushed (RFC 9126 section 6).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
+    /// What its ID tokens (and JWT access tokens) are signed with.
     #[serde(default = "rs256")]
     pub id_token_signed_response_alg: SigningAlgorithm,
+    /// What its access tokens look like.
+    #[serde(default)]
+    pub access_token_format: TokenFormat,
+    /// Whether it may introspect tokens of other clients: a resource server.
+    #[serde(default)]
+    pub introspects_all: bool,
+    /// SHA-256 of its registration access token (RFC 7592), hex; absent for clients that an operator made.
+    pub registration_hash: Option<String>,
     /// Whether it may do nothing.
     #[serde(default)]
     pub disabled: bool,
@@ -65,6 +175,10 @@ fn yes() -> bool {
 
 fn rs256() -> SigningAlgorithm {
     SigningAlgorithm::Rs256
+}
+
+fn code_only() -> Vec<GrantType> {
+    vec![GrantType::AuthorizationCode]
 }
 
 impl std::fmt::Debug for Client {
@@ -90,6 +204,11 @@ impl Client {
     pub fn hash_secret(secret: &str) -> String {
         sha256_hex(secret.as_bytes())
     }
+
+    /// Whether it may use a grant.
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
 }
 
 /// The longest client id that is looked up, in bytes.
@@ -105,11 +224,16 @@ pub struct Clients {
 impl Clients {
     /// An enabled client.
     pub async fn get(&self, client_id: &str) -> Result<Option<Client>, StoreError> {
+        let found = self.versioned(client_id).await?.map(|found| found.record);
+        Ok(found.filter(|client| !client.disabled))
+    }
+
+    /// A client as it is stored, disabled or not.
+    pub async fn versioned(&self, client_id: &str) -> Result<Option<Versioned<Client>>, StoreError> {
         if client_id.is_empty() || client_id.len() > MAX_ID || client_id.contains('\0') {
             return Ok(None);
         }
-        let found = self.store.get::<Client>(client_id).await?.map(|found| found.record);
-        Ok(found.filter(|client| !client.disabled))
+        self.store.get::<Client>(client_id).await
     }
 
     /// Makes a client, unless there is one with its id.
@@ -120,5 +244,23 @@ impl Clients {
             Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Writes a client: a new one, or one read in this version.
+    pub async fn save(
+        &self,
+        client: &Client,
+        expect: Expect,
+        event: &'static str,
+        actor: &str,
+    ) -> Result<(), StoreError> {
+        let audit = AuditEvent::new(event, actor, &client.client_id);
+        self.store.commit(Batch::new().put(client, expect).audit(audit)).await.map(drop)
+    }
+
+    /// Removes a client. Its tokens are dead from then on: each check looks for it.
+    pub async fn delete(&self, client_id: &str, actor: &str) -> Result<(), StoreError> {
+        let audit = AuditEvent::new("client.deleted", actor, client_id);
+        self.store.commit(Batch::new().delete::<Client>(client_id, Expect::Any).audit(audit)).await.map(drop)
     }
 }

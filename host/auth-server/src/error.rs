@@ -40,6 +40,14 @@ pub enum Code {
     RequestUriNotSupported,
     /// OpenID Connect Core section 3.1.2.6.
     RegistrationNotSupported,
+    /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+    UnmetAuthenticationRequirements,
+    /// RFC 7591 section 3.2.2.
+    InvalidRedirectUri,
+    /// RFC 7591 section 3.2.2.
+    InvalidClientMetadata,
+    /// RFC 7591 section 3.2.2.
+    UnapprovedSoftwareStatement,
 }
 
 impl Code {
@@ -62,6 +70,10 @@ impl Code {
             Code::RequestNotSupported => "request_not_supported",
             Code::RequestUriNotSupported => "request_uri_not_supported",
             Code::RegistrationNotSupported => "registration_not_supported",
+            Code::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Code::InvalidRedirectUri => "invalid_redirect_uri",
+            Code::InvalidClientMetadata => "invalid_client_metadata",
+            Code::UnapprovedSoftwareStatement => "unapproved_software_statement",
         }
     }
 }

@@ -4,13 +4,17 @@
 //! | --- | --- |
 //! | `router.rs` | every path, its method and its specification |
 //! | `oauth/authorize.rs` | the authorization endpoint; `authorize/decide.rs` decides, `authorize/proceed.rs` acts |
-//! | `oauth/token.rs` | the token endpoint; `oauth/issue.rs` is the one place that issues tokens |
-//! | `oidc/` | metadata, keys, userinfo |
+//! | `oauth/token.rs` | the token endpoint; `oauth/grant/` has a file for each grant |
+//! | `oauth/issue.rs` | the one place that issues tokens |
+//! | `oauth/` | pushed requests, introspection, revocation, registration |
+//! | `oidc/` | metadata, keys, userinfo, logout |
 //! | [`client`], [`keys`], `token.rs`, `transaction.rs` | the records |
 //! | [`verifier`] | checks tokens for our own APIs |
 //!
-//! To add a grant: a function beside `authorization_code` in `oauth/token.rs` that ends in `AuthServer::issue`.
+//! To add a grant: a variant of [`client::GrantType`], a file in `oauth/grant/` that ends in `AuthServer::issue`, an arm
+//! in `oauth/token.rs`, a row in the policy test.
 
+mod claims_parameter;
 pub mod client;
 pub mod error;
 pub mod keys;
@@ -19,6 +23,7 @@ mod oidc;
 mod router;
 mod scope;
 pub mod settings;
+mod subject;
 mod token;
 mod transaction;
 pub mod verifier;
@@ -36,6 +41,7 @@ use agamid_web::Web;
 use client::Clients;
 use keys::{KeyError, KeyRing};
 pub use settings::OauthSettings;
+use subject::Subjects;
 
 /// The audience of the admin listener's APIs.
 pub const ADMIN_AUDIENCE: &str = "urn:agamid:admin";
@@ -68,14 +74,16 @@ struct Inner {
     parts: AuthServerParts,
     clients: Clients,
     keys: KeyRing,
+    subjects: Subjects,
 }
 
 impl AuthServer {
     /// Loads the keys; makes them at first start.
     pub async fn new(parts: AuthServerParts) -> Result<Self, KeyError> {
         let keys = KeyRing::open(&parts.env, &parts.store, &parts.sealer).await?;
+        let subjects = Subjects::open(&parts.env, &parts.store, &parts.sealer).await?;
         let clients = Clients { env: parts.env.clone(), store: parts.store.clone() };
-        Ok(Self(Arc::new(Inner { parts, clients, keys })))
+        Ok(Self(Arc::new(Inner { parts, clients, keys, subjects })))
     }
 
     /// Clients.
@@ -113,5 +121,9 @@ impl AuthServer {
 
     pub(crate) fn keys(&self) -> &KeyRing {
         &self.0.keys
+    }
+
+    pub(crate) fn subjects(&self) -> &Subjects {
+        &self.0.subjects
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How long things live, in seconds.
+/// How long things live, in seconds, and who may register clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OauthSettings {
@@ -14,6 +14,24 @@ pub struct OauthSettings {
     pub access_token_lifetime: u64,
     /// An ID token.
     pub id_token_lifetime: u64,
+    /// A refresh token that is not used; each use gives a new one.
+    pub refresh_token_lifetime: u64,
+    /// How long a used refresh token still answers with its successor.
+    pub refresh_grace: u64,
+    /// A pushed authorization request.
+    pub pushed_request_lifetime: u64,
+    /// Who may register clients.
+    pub registration: Registration,
+}
+
+/// Who may register clients (RFC 7591 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// Everybody: for development.
+    Open,
+    /// Who has an access token with the scope `config.clients.write`.
+    Token,
 }
 
 impl Default for OauthSettings {
@@ -23,6 +41,10 @@ impl Default for OauthSettings {
             code_lifetime: 60,
             access_token_lifetime: 600,
             id_token_lifetime: 600,
+            refresh_token_lifetime: 30 * 24 * 3600,
+            refresh_grace: 10,
+            pushed_request_lifetime: 60,
+            registration: Registration::Token,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Access tokens and the families they belong to.
 
 use agamid_core::id::{FamilyId, PersonId, SessionId};
+use agamid_core::secret::{OpaqueToken, TokenKind, sha256_hex};
 use agamid_core::time::Timestamp;
 use agamid_store::Record;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ pub(crate) struct TokenFamily {
     pub(crate) id: FamilyId,
     pub(crate) client: String,
     pub(crate) person: Option<PersonId>,
+    /// The browser session they end with; absent where `offline_access` was granted.
     pub(crate) session: Option<SessionId>,
     pub(crate) revoked: bool,
     pub(crate) expires_at: Timestamp,
@@ -31,12 +33,18 @@ impl Record for TokenFamily {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AccessToken {
     pub(crate) hash: String,
-    pub(crate) family: FamilyId,
+    /// Absent where no person stands behind it (client credentials).
+    pub(crate) family: Option<FamilyId>,
     pub(crate) client: String,
     pub(crate) person: Option<PersonId>,
+    /// `sub` as its client sees it.
+    pub(crate) subject: String,
     pub(crate) scopes: Vec<String>,
+    /// Claims that the `claims` parameter asked userinfo for.
+    pub(crate) claims: Vec<String>,
     /// Who may accept it.
     pub(crate) audience: Vec<String>,
+    pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }
 
@@ -49,4 +57,17 @@ impl Record for AccessToken {
     fn expires_at(&self) -> Option<Timestamp> {
         Some(self.expires_at)
     }
+}
+
+/// The longest access token that is looked up, in bytes.
+const MAX_TOKEN: usize = 8 * 1024;
+
+/// The key of an access token that somebody presents: opaque ones prove their form first, JWTs are known by their
+/// whole text.
+pub(crate) fn access_token_hash(text: &str) -> Option<String> {
+    if let Ok(hash) = OpaqueToken::parse(TokenKind::AccessToken, text) {
+        return Some(hash);
+    }
+    let is_jwt = text.len() <= MAX_TOKEN && text.matches('.').count() == 2;
+    is_jwt.then(|| sha256_hex(text.as_bytes()))
 }

@@ -1,14 +1,16 @@
 //! Checking access tokens, for our own APIs.
 
 use agamid_core::BoxFuture;
+use agamid_core::id::{PersonId, SessionId};
 use agamid_core::ports::{Caller, RequestFacts, TokenRefusal, TokenVerifier};
-use agamid_core::secret::{OpaqueToken, TokenKind};
-use agamid_identity::OrgScope;
+use agamid_identity::{OrgScope, Person};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::AuthServer;
-use crate::token::{AccessToken, TokenFamily};
+use crate::client::Client;
+use crate::error::OauthError;
+use crate::token::{AccessToken, TokenFamily, access_token_hash};
 
 /// The token of an `Authorization` header (RFC 6750 section 2.1).
 pub(crate) fn bearer_of(header: &str) -> Result<String, TokenRefusal> {
@@ -20,41 +22,68 @@ pub(crate) fn bearer_of(header: &str) -> Result<String, TokenRefusal> {
     }
 }
 
+/// An access token that is alive, with who stands behind it.
+pub(crate) struct LiveToken {
+    pub(crate) token: AccessToken,
+    pub(crate) client: Client,
+    pub(crate) person: Option<Person>,
+}
+
 impl AuthServer {
-    /// Who holds a token, if it is alive, meant for `audience` and has `scope`. Its family, client, person and session
-    /// are checked as they are now.
+    /// An access token, if it is alive: its client, family, person and session are checked as they are now.
+    pub(crate) async fn live_token(&self, text: &str) -> Result<Option<LiveToken>, OauthError> {
+        let Some(hash) = access_token_hash(text) else { return Ok(None) };
+        let Some(found) = self.store().get::<AccessToken>(&hash).await? else { return Ok(None) };
+        let token = found.record;
+        let Some(client) = self.clients().get(&token.client).await? else { return Ok(None) };
+        if let Some(family) = &token.family {
+            let family = self.store().get::<TokenFamily>(family.as_str()).await?;
+            let Some(family) = family.filter(|family| !family.record.revoked) else { return Ok(None) };
+            if let Some(session) = &family.record.session
+                && self.identity().sessions.get(session).await?.is_none()
+            {
+                return Ok(None);
+            }
+        }
+        let mut person = None;
+        if let Some(id) = &token.person {
+            let found = self.identity().persons.get(&OrgScope::All, id).await?;
+            let Some(found) = found.filter(|person| !person.disabled) else { return Ok(None) };
+            person = Some(found);
+        }
+        Ok(Some(LiveToken { token, client, person }))
+    }
+
+    /// Whether a person is enabled, and a session (where one is needed) alive.
+    pub(crate) async fn is_standing(
+        &self,
+        person: &PersonId,
+        session: Option<&SessionId>,
+    ) -> Result<bool, OauthError> {
+        let found = self.identity().persons.get(&OrgScope::All, person).await?;
+        let alive = match session {
+            Some(session) => self.identity().sessions.get(session).await?.is_some(),
+            None => true,
+        };
+        Ok(alive && found.is_some_and(|person| !person.disabled))
+    }
+
+    /// Who holds a token, if it is alive, meant for `audience` and has `scope`.
     pub(crate) async fn check_token(
         &self,
-        token: &str,
+        text: &str,
         audience: &str,
         scope: &str,
-    ) -> Result<Caller, TokenRefusal> {
-        let hash =
-            OpaqueToken::parse(TokenKind::AccessToken, token).map_err(|_| TokenRefusal::InvalidToken)?;
-        let down = |_| TokenRefusal::Unavailable;
-        let found = self.store().get::<AccessToken>(&hash).await.map_err(down)?;
-        let found = found.ok_or(TokenRefusal::InvalidToken)?.record;
-        let family = self.store().get::<TokenFamily>(found.family.as_str()).await.map_err(down)?;
-        let family = family.filter(|family| !family.record.revoked).ok_or(TokenRefusal::InvalidToken)?.record;
-        self.clients().get(&found.client).await.map_err(down)?.ok_or(TokenRefusal::InvalidToken)?;
-        if let Some(person) = &found.person {
-            let found = self.identity().persons.get(&OrgScope::All, person).await;
-            found
-                .map_err(|_| TokenRefusal::Unavailable)?
-                .filter(|p| !p.disabled)
-                .ok_or(TokenRefusal::InvalidToken)?;
-        }
-        if let Some(session) = &family.session {
-            let found = self.identity().sessions.get(session).await.map_err(|_| TokenRefusal::Unavailable)?;
-            found.ok_or(TokenRefusal::InvalidToken)?;
-        }
-        if !found.audience.iter().any(|known| known == audience) {
+    ) -> Result<LiveToken, TokenRefusal> {
+        let live = self.live_token(text).await.map_err(|_| TokenRefusal::Unavailable)?;
+        let live = live.ok_or(TokenRefusal::InvalidToken)?;
+        if !live.token.audience.iter().any(|known| known == audience) {
             return Err(TokenRefusal::InvalidToken);
         }
-        if !found.scopes.iter().any(|known| known == scope) {
+        if !live.token.scopes.iter().any(|known| known == scope) {
             return Err(TokenRefusal::InsufficientScope(scope.to_owned()));
         }
-        Ok(Caller { client_id: found.client, person: found.person, scopes: found.scopes })
+        Ok(live)
     }
 }
 
@@ -67,7 +96,8 @@ impl TokenVerifier for AuthServer {
     ) -> BoxFuture<'a, Result<Caller, TokenRefusal>> {
         Box::pin(async move {
             let header = request.authorization.as_deref().ok_or(TokenRefusal::Missing)?;
-            self.check_token(&bearer_of(header)?, audience, scope).await
+            let token = self.check_token(&bearer_of(header)?, audience, scope).await?.token;
+            Ok(Caller { client_id: token.client, person: token.person, scopes: token.scopes })
         })
     }
 }

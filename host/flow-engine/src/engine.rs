@@ -434,6 +434,7 @@ fn address(kind: OwnerKind, id: &str) -> String {
         OwnerKind::Login => "login",
         OwnerKind::Consent => "consent",
         OwnerKind::AccountSelection => "select",
+        OwnerKind::Logout => "logout",
     };
     format!("{kind}:{id}")
 }

@@ -17,6 +17,8 @@ pub enum OwnerKind {
     Consent,
     /// Choosing among the accounts of a browser for an authorization transaction.
     AccountSelection,
+    /// Asking whether to sign out.
+    Logout,
 }
 
 /// The owner of a run.

@@ -47,6 +47,6 @@ mod stored;
 pub use audit::{AuditEntry, AuditEvent};
 pub use batch::{Batch, Committed, Expect};
 pub use error::StoreError;
-pub use one_time::{Consume, Consumption, OneTime, Purpose, Tombstone};
+pub use one_time::{Consume, Consumption, OneTime, Peeked, Purpose, Tombstone};
 pub use record::{IndexEntry, Record, Versioned};
 pub use store::{Page, Scan, Store};

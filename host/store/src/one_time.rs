@@ -71,6 +71,23 @@ pub struct OneTime {
     pub expires_at: Timestamp,
 }
 
+impl OneTime {
+    /// The first binding that differs from what is presented; see [`Consumption::Mismatch`].
+    pub fn mismatch(&self, consume: &Consume) -> Option<&'static str> {
+        let bindings = [
+            ("client", &consume.client, &self.client),
+            ("person", &consume.person, &self.person),
+            ("session", &consume.session, &self.session),
+            ("run", &consume.run, &self.run),
+            ("address", &consume.address, &self.address),
+        ];
+        bindings
+            .into_iter()
+            .find(|(_, wanted, bound)| wanted.is_some() && wanted != bound)
+            .map(|(field, ..)| field)
+    }
+}
+
 impl fmt::Debug for OneTime {
     /// Without the payload, which is its owner's business.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,6 +202,17 @@ pub enum Consumption {
     Mismatch(&'static str),
     /// Used before. Whoever sees this ends the family.
     Replayed(Tombstone),
+    /// Never existed, or expired.
+    Absent,
+}
+
+/// What [`crate::Store::peek`] sees.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Peeked {
+    /// It can be used.
+    Live(Box<OneTime>),
+    /// It was used.
+    Used(Tombstone),
     /// Never existed, or expired.
     Absent,
 }

@@ -14,6 +14,8 @@ use crate::keys;
 use crate::one_time::{Consume, Consumption};
 use crate::overlay::Overlay;
 
+pub(crate) use one_time::peek;
+
 /// How the keyspace is laid out. A change of it needs a migration.
 const FORMAT: &str = "1";
 

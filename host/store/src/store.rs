@@ -11,7 +11,7 @@ use crate::backend::sled::Sled;
 use crate::backend::{Backend, Request};
 use crate::batch::{Batch, Committed};
 use crate::error::StoreError;
-use crate::one_time::{Consume, Consumption};
+use crate::one_time::{Consume, Consumption, Peeked, Purpose};
 use crate::record::{Record, Versioned};
 use crate::rules::NODE;
 use crate::stored::{Stored, corrupt};
@@ -130,6 +130,12 @@ impl Store {
         let committed = self.commit(Batch::new().consume(consume)).await?;
         let outcome = committed.consumptions.into_iter().next();
         outcome.ok_or_else(|| StoreError::Unavailable("the writer gave no outcome".to_owned()))
+    }
+
+    /// Looks at a one-time record without using it up. What is seen may be used up by somebody else a moment later:
+    /// [`Batch::consume`] decides.
+    pub async fn peek(&self, purpose: Purpose, hash: &str) -> Result<Peeked, StoreError> {
+        crate::rules::peek(&*self.backend, purpose, hash, self.env.now())
     }
 
     /// Removes up to `limit` expired records; answers how many were removed. Works in small steps, between which

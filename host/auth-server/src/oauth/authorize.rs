@@ -4,11 +4,12 @@ mod check_redirect_uri;
 mod decide;
 mod proceed;
 pub(crate) mod request;
-mod respond;
+pub(crate) mod respond;
 
 use std::time::Duration;
 
 use agamid_core::id::{RunId, TransactionId};
+use agamid_core::jose::{self, Expected, SigningAlgorithm};
 use agamid_store::{Batch, Expect, Versioned};
 use agamid_web::Visit;
 use axum::extract::{RawQuery, State};
@@ -16,11 +17,13 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
 use crate::AuthServer;
+use crate::client::{Client, GrantType};
 use crate::error::{Code, OauthError};
 use crate::oauth::form::{Parameters, twice};
+use crate::oauth::par;
 use crate::transaction::Transaction;
 use check_redirect_uri::check_redirect_uri;
-use request::AuthorizationRequest;
+use request::{AuthorizationRequest, ResponseMode};
 
 /// Checks the request, stores it as a transaction of this browser, and goes on.
 pub(crate) async fn get(
@@ -97,10 +100,10 @@ pub(crate) enum Refusal {
     /// Client or redirect URI are not verified: a page, never a redirect (RFC 6749 section 4.1.2.1).
     Page(OauthError),
     /// The answer goes to the verified redirect URI.
-    Redirect { redirect_uri: String, state: Option<String>, error: OauthError },
+    Redirect { redirect_uri: String, mode: ResponseMode, state: Option<String>, error: OauthError },
 }
 
-/// Checks in order: client, redirect URI; then, with answers to the redirect URI, everything else.
+/// Finds the client, takes a pushed request's parameters in place of the query's, checks, and stores the transaction.
 async fn begin(
     server: &AuthServer,
     encoded: &str,
@@ -108,26 +111,25 @@ async fn begin(
 ) -> Result<Versioned<Transaction>, Refusal> {
     let page = |description: &str| Refusal::Page(OauthError::new(Code::InvalidRequest, description));
     let (parameters, repeated) = Parameters::read(encoded.as_bytes());
-    if let Some(name) = repeated.as_deref().filter(|name| ["client_id", "redirect_uri"].contains(name)) {
+    let risky = ["client_id", "redirect_uri", "request_uri", "response_mode"];
+    if let Some(name) = repeated.as_deref().filter(|name| risky.contains(name)) {
         return Err(Refusal::Page(twice(name)));
     }
     let client_id = parameters.get("client_id").ok_or_else(|| page("client_id is missing"))?;
     let client = server.clients().get(client_id).await.map_err(|error| Refusal::Page(error.into()))?;
     let client = client.ok_or_else(|| page("there is no client with this client_id"))?;
-    let redirect_uri = parameters.get("redirect_uri").ok_or_else(|| page("redirect_uri is missing"))?;
-    if !check_redirect_uri(&client.redirect_uris, redirect_uri) {
-        return Err(page(
-            "redirect_uri is not one of those registered for this client, compared byte by byte",
-        ));
-    }
-    let state = parameters.get("state").map(str::to_owned);
-    let to_client =
-        |error| Refusal::Redirect { redirect_uri: redirect_uri.to_owned(), state: state.clone(), error };
-    if let Some(name) = repeated {
-        return Err(to_client(twice(&name)));
-    }
-    let request = AuthorizationRequest::read(&client, redirect_uri, &parameters, encoded.to_owned());
-    let request = request.map_err(to_client)?;
+    let pushed = parameters.get("request_uri").filter(|uri| uri.starts_with(par::PREFIX));
+    let request = match pushed {
+        // Nothing outside of the pushed request counts (RFC 9126 section 4).
+        Some(uri) => {
+            let pushed = server.take_pushed(client_id, uri).await.map_err(Refusal::Page)?;
+            read_request(server, &client, &pushed)?
+        }
+        None if client.require_pushed_authorization_requests => {
+            return Err(page("this client's requests must be pushed (RFC 9126)"));
+        }
+        None => read_request(server, &client, encoded)?,
+    };
     let lifetime = Duration::from_secs(server.settings().transaction_lifetime);
     let transaction = Transaction {
         id: TransactionId::generate(server.env()),
@@ -142,7 +144,69 @@ async fn begin(
         expires_at: server.env().now().plus(lifetime),
     };
     let saved = server.store().commit(Batch::new().put(&transaction, Expect::Absent)).await;
-    saved.map_err(|error| to_client(error.into()))?;
+    saved.map_err(|error| Refusal::Page(error.into()))?;
     tracing::info!(event = "oauth.authorize", transaction = %transaction.id, client = client.client_id);
     Ok(Versioned { record: transaction, version: 1 })
+}
+
+/// Checks a client's request in order: redirect URI; then, with answers to the redirect URI, everything else.
+pub(crate) fn read_request(
+    server: &AuthServer,
+    client: &Client,
+    encoded: &str,
+) -> Result<AuthorizationRequest, Refusal> {
+    let page = |description: &str| Refusal::Page(OauthError::new(Code::InvalidRequest, description));
+    let (parameters, repeated) = Parameters::read(encoded.as_bytes());
+    let redirect_uri = parameters.get("redirect_uri").ok_or_else(|| page("redirect_uri is missing"))?;
+    if !check_redirect_uri(&client.redirect_uris, redirect_uri) {
+        return Err(page(
+            "redirect_uri is not one of those registered for this client, compared byte by byte",
+        ));
+    }
+    let state = parameters.get("state").map(str::to_owned);
+    let mode = ResponseMode::of(&parameters).unwrap_or_default();
+    let to_client = |error| Refusal::Redirect {
+        redirect_uri: redirect_uri.to_owned(),
+        mode,
+        state: state.clone(),
+        error,
+    };
+    if let Some(name) = repeated {
+        return Err(to_client(twice(&name)));
+    }
+    if !client.may_use(GrantType::AuthorizationCode) {
+        let reason = "this client is not registered for authorization_code";
+        return Err(to_client(OauthError::new(Code::UnauthorizedClient, reason)));
+    }
+    let hinted = parameters.get("id_token_hint").map(|hint| server.hinted_subject(client, hint));
+    let hinted = hinted.transpose().map_err(to_client)?;
+    AuthorizationRequest::read(client, redirect_uri, &parameters, hinted, encoded.to_owned())
+        .map_err(to_client)
+}
+
+impl AuthServer {
+    /// The subject of an ID token of ours for this client; it may be over (OpenID Connect Core section 3.1.2.1).
+    pub(crate) fn hinted_subject(&self, client: &Client, hint: &str) -> Result<String, OauthError> {
+        let refused =
+            || OauthError::new(Code::InvalidRequest, "id_token_hint is no ID token of this server for you");
+        let claims = self.verify_own_id_token(hint).ok_or_else(refused)?;
+        let for_client = claims.get("aud").and_then(serde_json::Value::as_str) == Some(&client.client_id);
+        let subject = claims.get("sub").and_then(serde_json::Value::as_str);
+        subject.filter(|_| for_client).map(str::to_owned).ok_or_else(refused)
+    }
+
+    /// The claims of an ID token that this server signed, over or not.
+    pub(crate) fn verify_own_id_token(&self, jwt: &str) -> Option<serde_json::Value> {
+        let expected = Expected {
+            typ: &["JWT"],
+            algorithms: &SigningAlgorithm::ALL,
+            kid_required: true,
+            now: self.env().now(),
+            skew: 10,
+            expired_too: true,
+        };
+        let claims = jose::verify(jwt, self.keys().jwks(), &expected).ok()?;
+        let ours = claims.get("iss").and_then(serde_json::Value::as_str) == Some(self.web().issuer());
+        ours.then_some(claims)
+    }
 }

@@ -8,13 +8,21 @@ use subtle::ConstantTimeEq as _;
 use crate::AuthServer;
 use crate::client::{AuthMethod, Client};
 use crate::error::{Code, OauthError};
+use crate::oauth::client_assertion;
 use crate::oauth::form::Parameters;
 
 /// What a request brings.
 struct Presented {
     client_id: String,
-    secret: Option<String>,
-    method: AuthMethod,
+    proof: Proof,
+    /// By HTTP Basic.
+    basic: bool,
+}
+
+enum Proof {
+    None,
+    Secret(String),
+    Assertion(String),
 }
 
 /// The authenticated client. All refusals of what was presented look the same.
@@ -27,43 +35,49 @@ pub(crate) async fn authenticate(
     let refused = || OauthError {
         code: Code::InvalidClient,
         description: "client authentication failed".to_owned(),
-        basic: presented.method == AuthMethod::ClientSecretBasic,
+        basic: presented.basic,
     };
     let client = server.clients().get(&presented.client_id).await?.ok_or_else(refused)?;
-    if !same_strength(client.token_endpoint_auth_method, presented.method) {
-        return Err(refused());
-    }
-    match (&client.secret_hash, &presented.secret) {
-        (None, None) => Ok(client),
-        (Some(hash), Some(secret)) => {
+    let registered = client.token_endpoint_auth_method;
+    match &presented.proof {
+        Proof::None if registered == AuthMethod::None => Ok(client),
+        // A secret may come in the header or in the body, whichever is registered: libraries differ, and neither is
+        // stronger.
+        Proof::Secret(secret) if registered.is_secret() => {
             let given = Client::hash_secret(secret);
+            let hash = client.secret_hash.as_deref().unwrap_or_default();
             let equal: bool = hash.as_bytes().ct_eq(given.as_bytes()).into();
             if equal { Ok(client) } else { Err(refused()) }
+        }
+        Proof::Assertion(jwt) if registered == AuthMethod::PrivateKeyJwt => {
+            client_assertion::verify(server, &client, jwt).await?;
+            Ok(client)
         }
         _ => Err(refused()),
     }
 }
 
-/// A secret may come in the header or in the body, whichever is registered: libraries differ, and neither is stronger.
-/// Everything else must be as registered.
-fn same_strength(registered: AuthMethod, presented: AuthMethod) -> bool {
-    let with_secret = |method| matches!(method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost);
-    registered == presented || (with_secret(registered) && with_secret(presented))
-}
-
 fn presented(headers: &HeaderMap, form: &Parameters) -> Result<Presented, OauthError> {
     let in_form = form.get("client_secret").map(str::to_owned);
+    let assertion = client_assertion::presented(form)?;
     let mut credentials = headers.get_all(header::AUTHORIZATION).iter();
+    let several = || OauthError::new(Code::InvalidRequest, "the client authenticates in more than one way");
     let Some(header) = credentials.next() else {
+        if let Some((client_id, jwt)) = assertion {
+            if in_form.is_some() {
+                return Err(several());
+            }
+            return Ok(Presented { client_id, proof: Proof::Assertion(jwt), basic: false });
+        }
         let client_id = form.get("client_id").ok_or_else(|| {
             OauthError::new(Code::InvalidClient, "no client authentication, and no client_id")
         })?;
         let client_id = client_id.to_owned();
-        let method = if in_form.is_some() { AuthMethod::ClientSecretPost } else { AuthMethod::None };
-        return Ok(Presented { client_id, secret: in_form, method });
+        let proof = in_form.map_or(Proof::None, Proof::Secret);
+        return Ok(Presented { client_id, proof, basic: false });
     };
-    if in_form.is_some() || credentials.next().is_some() {
-        return Err(OauthError::new(Code::InvalidRequest, "the client authenticates in more than one way"));
+    if in_form.is_some() || assertion.is_some() || credentials.next().is_some() {
+        return Err(several());
     }
     let malformed = || OauthError {
         code: Code::InvalidClient,
@@ -82,7 +96,7 @@ fn presented(headers: &HeaderMap, form: &Parameters) -> Result<Presented, OauthE
     if form.get("client_id").is_some_and(|other| other != client_id) {
         return Err(OauthError::new(Code::InvalidRequest, "client_id differs from the authenticated client"));
     }
-    Ok(Presented { client_id, secret: Some(secret), method: AuthMethod::ClientSecretBasic })
+    Ok(Presented { client_id, proof: Proof::Secret(secret), basic: true })
 }
 
 /// Id and secret are form-encoded inside HTTP Basic (RFC 6749 section 2.3.1).

@@ -6,6 +6,8 @@ use axum::http::{HeaderMap, header};
 
 use crate::error::{Code, OauthError};
 
+/// Values of one `scope` parameter.
+pub(crate) const MAX_SCOPES: usize = 100;
 /// Parameters of one request.
 const MAX_PARAMETERS: usize = 256;
 
@@ -41,8 +43,39 @@ impl Parameters {
         }
     }
 
+    /// Sets a parameter.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Removes a parameter.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// `application/x-www-form-urlencoded`
+    pub(crate) fn encode(&self) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// `scope`: each value once, in order; absent when it was not sent (RFC 6749 section 3.3).
+    pub(crate) fn scopes(&self) -> Result<Option<Vec<String>>, OauthError> {
+        let Some(text) = self.get("scope") else { return Ok(None) };
+        let mut found: Vec<String> = Vec::new();
+        for scope in text.split(' ').filter(|scope| !scope.is_empty()) {
+            if !found.iter().any(|known| known == scope) {
+                found.push(scope.to_owned());
+            }
+            if found.len() > MAX_SCOPES {
+                let reason = format!("scope has more than {MAX_SCOPES} values");
+                return Err(OauthError::new(Code::InvalidRequest, reason));
+            }
+        }
+        Ok(Some(found))
     }
 
     pub(crate) fn require(&self, name: &str) -> Result<&str, OauthError> {
@@ -60,15 +93,4 @@ pub(crate) fn is_form(headers: &HeaderMap) -> bool {
 /// The error for a parameter sent twice.
 pub(crate) fn twice(name: &str) -> OauthError {
     OauthError::new(Code::InvalidRequest, format!("{name} is sent more than once"))
-}
-
-#[cfg(test)]
-impl Parameters {
-    /// Sets or removes a parameter.
-    pub(crate) fn overlay(&mut self, name: &str, value: Option<&str>) {
-        match value {
-            Some(value) => self.0.insert(name.to_owned(), value.to_owned()),
-            None => self.0.remove(name),
-        };
-    }
 }

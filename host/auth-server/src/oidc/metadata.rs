@@ -7,7 +7,8 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use crate::AuthServer;
-use crate::scope::STANDARD;
+use crate::client::{AuthMethod, GrantType};
+use crate::scope::{STANDARD, claim_names};
 
 /// Exactly what is on.
 pub(crate) async fn get(State(server): State<AuthServer>) -> Json<Value> {
@@ -19,30 +20,48 @@ pub(crate) async fn get(State(server): State<AuthServer>) -> Json<Value> {
         .iter()
         .flat_map(|project| project.launchable.keys().map(|flow| format!("agama_{flow}")).collect::<Vec<_>>())
         .collect();
+    let algorithms = SigningAlgorithm::ALL.map(SigningAlgorithm::name);
+    let methods = AuthMethod::ALL.map(AuthMethod::name);
+    let with_credentials: Vec<&str> = AuthMethod::ALL
+        .into_iter()
+        .filter(|method| *method != AuthMethod::None)
+        .map(AuthMethod::name)
+        .collect();
+    let mut claims =
+        vec!["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];
+    claims.extend(claim_names());
     Json(json!({
         "issuer": server.web().issuer(),
         "authorization_endpoint": url("/oauth2/authorize"),
         "token_endpoint": url("/oauth2/token"),
         "userinfo_endpoint": url("/oauth2/userinfo"),
         "jwks_uri": url("/oauth2/jwks"),
+        "registration_endpoint": url("/oauth2/register"),
+        "introspection_endpoint": url("/oauth2/introspect"),
+        "revocation_endpoint": url("/oauth2/revoke"),
+        "pushed_authorization_request_endpoint": url("/oauth2/par"),
+        "end_session_endpoint": url("/oauth2/end_session"),
         "scopes_supported": STANDARD.iter().map(|scope| scope.name).collect::<Vec<_>>(),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code"],
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": GrantType::ALL.map(GrantType::name),
         "acr_values_supported": acrs,
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": SigningAlgorithm::ALL.map(SigningAlgorithm::name),
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint_auth_methods_supported": with_credentials,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "claims_supported": [
-            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "name",
-            "given_name", "family_name", "preferred_username", "locale", "picture", "updated_at", "email",
-            "email_verified", "phone_number",
-        ],
-        "claims_parameter_supported": false,
+        "claim_types_supported": ["normal"],
+        "claims_supported": claims,
+        "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
+        "require_pushed_authorization_requests": false,
         "authorization_response_iss_parameter_supported": true,
     }))
 }

@@ -1,7 +1,6 @@
 //! `GET` and `POST /oauth2/userinfo` (OpenID Connect Core section 5.3).
 
 use agamid_core::ports::TokenRefusal;
-use agamid_identity::OrgScope;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, header};
@@ -31,14 +30,11 @@ async fn claims(
     body: &[u8],
 ) -> Result<serde_json::Value, TokenRefusal> {
     let token = bearer(method, headers, body)?;
-    let caller = server.check_token(&token, server.web().issuer(), "openid").await?;
-    let person = caller.person.ok_or(TokenRefusal::InvalidToken)?;
-    let scope = OrgScope::One(server.organisation().clone());
-    let found =
-        server.identity().persons.get(&scope, &person).await.map_err(|_| TokenRefusal::Unavailable)?;
-    let person = found.filter(|person| !person.disabled).ok_or(TokenRefusal::InvalidToken)?;
-    let mut claims = crate::scope::claims(&person, &caller.scopes);
-    claims.insert("sub".to_owned(), person.id.as_str().into());
+    let live = server.check_token(&token, server.web().issuer(), "openid").await?;
+    let person = live.person.ok_or(TokenRefusal::InvalidToken)?;
+    let mut claims = crate::scope::claims(&person, &live.token.scopes);
+    claims.extend(crate::scope::single_claims(&person, &live.client, &live.token.claims));
+    claims.insert("sub".to_owned(), live.token.subject.into());
     Ok(claims.into())
 }
 

@@ -3,10 +3,10 @@
 use agamid_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Document;
+use crate::backend::{Document, Read};
 use crate::error::StoreError;
 use crate::keys;
-use crate::one_time::{Consume, Consumption, OneTime, Purpose, Tombstone};
+use crate::one_time::{Consume, Consumption, OneTime, Peeked, Purpose, Tombstone};
 use crate::overlay::Overlay;
 use crate::read;
 use crate::rules::records;
@@ -45,7 +45,7 @@ pub(crate) fn consume(
     Ok(match load(view, &key, now)? {
         None => Consumption::Absent,
         Some((State::Used(tombstone), _)) => Consumption::Replayed(tombstone),
-        Some((State::Live(record), version)) => match mismatch(&record, consume) {
+        Some((State::Live(record), version)) => match record.mismatch(consume) {
             Some(field) => Consumption::Mismatch(field),
             None => {
                 bury(view, key, &record, consume, version, now)?;
@@ -67,20 +67,6 @@ pub(crate) fn burn(view: &mut Overlay<'_>, consume: &Consume, now: Timestamp) ->
     }
 }
 
-fn mismatch(record: &OneTime, consume: &Consume) -> Option<&'static str> {
-    let bindings = [
-        ("client", &consume.client, &record.client),
-        ("person", &consume.person, &record.person),
-        ("session", &consume.session, &record.session),
-        ("run", &consume.run, &record.run),
-        ("address", &consume.address, &record.address),
-    ];
-    bindings
-        .into_iter()
-        .find(|(_, wanted, bound)| wanted.is_some() && wanted != bound)
-        .map(|(field, ..)| field)
-}
-
 fn bury(
     view: &mut Overlay<'_>,
     key: String,
@@ -93,7 +79,7 @@ fn bury(
     save(view, key, &State::Used(tombstone), version + 1, record.expires_at, now)
 }
 
-fn load(view: &Overlay<'_>, key: &str, now: Timestamp) -> Result<Option<(State, u64)>, StoreError> {
+fn load(view: &(impl Read + ?Sized), key: &str, now: Timestamp) -> Result<Option<(State, u64)>, StoreError> {
     keys::check("hash", KIND, key)?;
     let Some(stored) = read::stored(view, KIND, key)?.filter(|stored| stored.visible(now)) else {
         return Ok(None);
@@ -101,6 +87,20 @@ fn load(view: &Overlay<'_>, key: &str, now: Timestamp) -> Result<Option<(State, 
     let Stored { header, body } = stored;
     let state = serde_json::from_slice(&body).map_err(|e| corrupt(KIND, key, e.to_string()))?;
     Ok(Some((state, header.version)))
+}
+
+/// Looks without using up.
+pub(crate) fn peek(
+    view: &(impl Read + ?Sized),
+    purpose: Purpose,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Peeked, StoreError> {
+    Ok(match load(view, &key(purpose, hash), now)? {
+        Some((State::Live(record), _)) => Peeked::Live(Box::new(record)),
+        Some((State::Used(tombstone), _)) => Peeked::Used(tombstone),
+        None => Peeked::Absent,
+    })
 }
 
 fn save(

@@ -14,6 +14,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) session: Option<&'a Session>,
     /// How many people are logged in in this browser.
     pub(crate) accounts: usize,
+    /// Whether the session is somebody else's than the request names.
+    pub(crate) wrong_person: bool,
     /// The ACR that the request (or its client) asks for and the server can run, if any.
     pub(crate) wanted_acr: Option<&'a str>,
     /// Whether the person allowed what is asked, or need not be asked.
@@ -56,12 +58,14 @@ fn needs_login(facts: &Facts<'_>, session: &Session) -> bool {
     let age = facts.now.since(session.authenticated_at);
     let too_old = facts.request.max_age.is_some_and(|most| age >= Duration::from_secs(most));
     let other_acr = facts.wanted_acr.is_some_and(|wanted| wanted != session.acr);
-    facts.request.asks(Prompt::Login) || facts.other_account || too_old || other_acr
+    facts.request.asks(Prompt::Login) || facts.other_account || facts.wrong_person || too_old || other_acr
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims_parameter::RequestedClaims;
+    use crate::oauth::authorize::request::ResponseMode;
     use agamid_core::Env;
     use agamid_core::id::{OrgId, PersonId, SessionId};
 
@@ -86,6 +90,7 @@ mod tests {
         AuthorizationRequest {
             client_id: String::new(),
             redirect_uri: String::new(),
+            response_mode: ResponseMode::Query,
             state: None,
             nonce: None,
             scopes: Vec::new(),
@@ -95,6 +100,8 @@ mod tests {
             login_hint: None,
             acr_values: Vec::new(),
             ui_locales: Vec::new(),
+            claims: RequestedClaims::default(),
+            wanted_subject: None,
             original: String::new(),
         }
     }
@@ -109,6 +116,7 @@ mod tests {
                 request: &request,
                 session: Some(&session),
                 accounts: 1,
+                wrong_person: false,
                 wanted_acr: None,
                 consent_given: true,
                 logged_in: false,
@@ -130,6 +138,7 @@ mod tests {
         assert_eq!(need(&[], Some(0), &|f| f.logged_in = true), Need::Nothing);
         assert_eq!(need(&[], None, &|f| f.wanted_acr = Some("agama_b")), Need::Login);
         assert_eq!(need(&[], None, &|f| f.wanted_acr = Some("agama_a")), Need::Nothing);
+        assert_eq!(need(&[], None, &|f| f.wrong_person = true), Need::Login);
         assert_eq!(need(&[], None, &|f| f.consent_given = false), Need::Consent);
         assert_eq!(need(&[Prompt::Consent], None, &|_| ()), Need::Consent);
         assert_eq!(need(&[Prompt::Consent], None, &|f| f.consented = true), Need::Nothing);

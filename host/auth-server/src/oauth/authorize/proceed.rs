@@ -15,8 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::decide::{Facts, Need, decide};
-use super::request::Prompt;
-use super::respond::see_other;
+use super::request::{AuthorizationRequest, Prompt};
+use super::respond::{origin_of, see_other};
 use crate::AuthServer;
 use crate::client::Client;
 use crate::error::{Code, OauthError};
@@ -41,7 +41,7 @@ impl AuthServer {
         let transaction = found.record.clone();
         match self.next_step(visit, headers, found).await {
             Ok(response) => response,
-            Err(error) => self.error_to_client(&transaction, &error),
+            Err(error) => self.error_to_client(visit, &transaction, &error),
         }
     }
 
@@ -58,10 +58,16 @@ impl AuthServer {
         let session = self.session_for(headers, &found.record, &browser).await?;
         let accounts = self.identity().sessions.of_browser(&browser).await?;
         let launch = self.launch(&client, &found.record)?;
+        let wrong_person = self.is_wrong_person(&client, request, session.as_ref());
+        if wrong_person && found.record.logged_in {
+            let reason = "another person logged in than the one that was named";
+            return Err(OauthError::new(Code::LoginRequired, reason));
+        }
         let explicit = !request.acr_values.is_empty() || !client.default_acr_values.is_empty();
         let consent_given = match &session {
             Some(session) if client.require_consent => {
-                self.identity().consents.covers(&session.person, &client.client_id, &request.scopes).await?
+                let items = request.consent_items();
+                self.identity().consents.covers(&session.person, &client.client_id, &items).await?
             }
             _ => true,
         };
@@ -69,6 +75,7 @@ impl AuthServer {
             request,
             session: session.as_ref(),
             accounts: accounts.len(),
+            wrong_person,
             wanted_acr: explicit.then_some(launch.2.as_str()),
             consent_given,
             logged_in: found.record.logged_in,
@@ -94,6 +101,17 @@ impl AuthServer {
             (Need::SelectAccount, _) => self.ask_account(visit, found, &client, &accounts).await,
             _ => self.log_in(visit, found, &client, launch).await,
         }
+    }
+
+    /// Whether a request names a person, and the session is somebody else's.
+    fn is_wrong_person(
+        &self,
+        client: &Client,
+        request: &AuthorizationRequest,
+        session: Option<&Session>,
+    ) -> bool {
+        let (Some(wanted), Some(session)) = (&request.wanted_subject, session) else { return false };
+        self.subjects().of(client, &session.person) != *wanted
     }
 
     /// The session that the answer would speak of: the one made or chosen here, else the browser's.
@@ -131,6 +149,10 @@ impl AuthServer {
                 }
             }
         }
+        if transaction.request.claims.acr_is_essential {
+            let reason = "none of the acr values can be met";
+            return Err(OauthError::new(Code::UnmetAuthenticationRequirements, reason));
+        }
         let default = &self.engine().settings().default_acr;
         let flow = default.strip_prefix("agama_").filter(|flow| !flow.is_empty());
         let flow = flow.ok_or_else(|| OauthError::server("flows.default_acr names no flow"))?;
@@ -162,9 +184,9 @@ impl AuthServer {
         let scopes: Vec<Value> = found
             .record
             .request
-            .scopes
+            .consent_items()
             .iter()
-            .map(|scope| Value::from_json(crate::scope::shown(scope)))
+            .map(|item| Value::from_json(crate::scope::shown(item)))
             .collect();
         let inputs = Map::from([
             ("clientName".to_owned(), client.display_name().into()),
@@ -280,7 +302,7 @@ impl AuthServer {
         let finished = match self.engine().take(run, kind, transaction.id.as_str(), &browser).await {
             Ok(Some(finished)) => finished,
             Ok(None) => return self.over(visit),
-            Err(error) => return self.error_to_client(&transaction, &OauthError::server(error)),
+            Err(error) => return self.error_to_client(visit, &transaction, &OauthError::server(error)),
         };
         match self.accept(found, kind, finished).await {
             Ok((found, cookie)) => {
@@ -290,7 +312,7 @@ impl AuthServer {
                 }
                 response
             }
-            Err(error) => self.error_to_client(&transaction, &error),
+            Err(error) => self.error_to_client(visit, &transaction, &error),
         }
     }
 
@@ -327,10 +349,11 @@ impl AuthServer {
                 if field("decision") != Some("allow") {
                     return Err(denied("the person said no"));
                 }
-                let (client, scopes) = (&transaction.request.client_id, &transaction.request.scopes);
-                self.identity().consents.grant(&session.person, client, scopes).await?;
+                let (client, items) = (&transaction.request.client_id, transaction.request.consent_items());
+                self.identity().consents.grant(&session.person, client, &items).await?;
                 transaction.consented = true;
             }
+            OwnerKind::Logout => return Err(denied("that run was for a logout")),
             OwnerKind::AccountSelection => {
                 transaction.selected = true;
                 match field("choice").and_then(SessionId::parse) {
@@ -390,6 +413,7 @@ impl AuthServer {
             organisation: session.organisation.clone(),
             session: session.id.clone(),
             scopes: request.scopes.clone(),
+            claims: request.claims.clone(),
             nonce: request.nonce.clone(),
             authenticated_at: session.authenticated_at,
             amr: session.amr.clone(),
@@ -421,12 +445,6 @@ impl AuthServer {
         }
         let mut answer = vec![("code", code.text.expose())];
         answer.extend(request.state.as_deref().map(|state| ("state", state)));
-        Ok(self.redirect_answer(&request.redirect_uri, &answer))
+        Ok(self.send_answer(visit, &request.redirect_uri, request.response_mode, &answer))
     }
-}
-
-/// The origin of a verified redirect URI, for the form-action of the pages on the way there.
-fn origin_of(redirect_uri: &str) -> Option<String> {
-    let origin = url::Url::parse(redirect_uri).ok()?.origin();
-    origin.is_tuple().then(|| origin.ascii_serialization())
 }

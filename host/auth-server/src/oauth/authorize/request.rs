@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::claims_parameter::RequestedClaims;
 use crate::client::Client;
 use crate::error::{Code, OauthError};
 use crate::oauth::form::Parameters;
@@ -22,11 +23,34 @@ pub(crate) enum Prompt {
     SelectAccount,
 }
 
+/// How the answer travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ResponseMode {
+    /// In the redirect URI's query.
+    #[default]
+    Query,
+    /// As a form that the browser posts (OAuth 2.0 Form Post Response Mode).
+    FormPost,
+}
+
+impl ResponseMode {
+    /// The mode that a request asks for, if it is a known one.
+    pub(crate) fn of(parameters: &Parameters) -> Option<Self> {
+        match parameters.get("response_mode") {
+            None | Some("query") => Some(ResponseMode::Query),
+            Some("form_post") => Some(ResponseMode::FormPost),
+            Some(_) => None,
+        }
+    }
+}
+
 /// A request whose client and redirect URI are verified.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AuthorizationRequest {
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
+    pub(crate) response_mode: ResponseMode,
     pub(crate) state: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) scopes: Vec<String>,
@@ -37,6 +61,9 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) login_hint: Option<String>,
     pub(crate) acr_values: Vec<String>,
     pub(crate) ui_locales: Vec<String>,
+    pub(crate) claims: RequestedClaims,
+    /// `sub` of the only person who may log in, by `id_token_hint` or `claims`.
+    pub(crate) wanted_subject: Option<String>,
     /// The parameters as they came, to begin anew.
     pub(crate) original: String,
 }
@@ -46,27 +73,48 @@ impl AuthorizationRequest {
         self.prompt.contains(&prompt)
     }
 
-    /// Reads the rest of a request, checks in order. Each error goes to the verified redirect URI.
+    /// What a person is asked to allow.
+    pub(crate) fn consent_items(&self) -> Vec<String> {
+        crate::scope::consent_items(&self.scopes, &self.claims)
+    }
+
+    /// Reads the rest of a request, checks in order. Each error goes to the verified redirect URI. `hinted` is the
+    /// subject of a verified `id_token_hint`.
     pub(crate) fn read(
         client: &Client,
         redirect_uri: &str,
         parameters: &Parameters,
+        hinted: Option<String>,
         original: String,
     ) -> Result<Self, OauthError> {
         check_unsupported(parameters)?;
-        check_response_type(parameters)?;
+        let response_mode = check_response_type(parameters)?;
+        let claims = parameters.get("claims").map(RequestedClaims::parse).transpose()?.unwrap_or_default();
+        let wanted_subject = match (hinted, &claims.subject) {
+            (Some(hinted), Some(claimed)) if hinted != *claimed => {
+                return Err(invalid("id_token_hint and claims name different people"));
+            }
+            (hinted, claimed) => hinted.or_else(|| claimed.clone()),
+        };
+        let mut acr_values = list(parameters, "acr_values", MAX_SCOPES)?;
+        if !claims.acr_values.is_empty() {
+            acr_values.clone_from(&claims.acr_values);
+        }
         Ok(Self {
             client_id: client.client_id.clone(),
             redirect_uri: redirect_uri.to_owned(),
+            response_mode,
             state: text(parameters, "state")?,
             nonce: text(parameters, "nonce")?,
             scopes: read_scopes(client, parameters)?,
             code_challenge: read_challenge(parameters)?,
             prompt: read_prompt(parameters)?,
-            max_age: read_max_age(parameters)?,
+            max_age: read_max_age(parameters)?.or(client.default_max_age),
             login_hint: text(parameters, "login_hint")?,
-            acr_values: list(parameters, "acr_values", MAX_SCOPES)?,
+            acr_values,
             ui_locales: list(parameters, "ui_locales", MAX_LOCALES)?,
+            claims,
+            wanted_subject,
             original,
         })
     }
@@ -112,15 +160,12 @@ fn check_unsupported(parameters: &Parameters) -> Result<(), OauthError> {
     Ok(())
 }
 
-fn check_response_type(parameters: &Parameters) -> Result<(), OauthError> {
+fn check_response_type(parameters: &Parameters) -> Result<ResponseMode, OauthError> {
     match parameters.require("response_type")? {
         "code" => {}
         _ => return Err(OauthError::new(Code::UnsupportedResponseType, "supported is: code")),
     }
-    match parameters.get("response_mode") {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(invalid("supported response_mode is: query")),
-    }
+    ResponseMode::of(parameters).ok_or_else(|| invalid("supported response_mode are: query, form_post"))
 }
 
 /// Unknown scopes are ignored (OpenID Connect Core section 3.1.2.1); when nothing is left, that is an error.
@@ -185,10 +230,13 @@ mod tests {
         let (given, _) = Parameters::read(query.as_bytes());
         for name in ["response_type", "scope", "code_challenge", "code_challenge_method"] {
             if query.contains(&format!("{name}=")) {
-                all.overlay(name, given.get(name));
+                match given.get(name) {
+                    Some(value) => all.set(name, value),
+                    None => all.remove(name),
+                }
             }
         }
-        AuthorizationRequest::read(&client, "https://rp.example/cb", &all, String::new())
+        AuthorizationRequest::read(&client, "https://rp.example/cb", &all, None, String::new())
             .map_err(|error| error.code)
     }
 
@@ -208,6 +256,7 @@ mod tests {
             ("prompt=none login", Code::InvalidRequest),
             ("prompt=create", Code::InvalidRequest),
             ("max_age=-1", Code::InvalidRequest),
+            ("claims=[]", Code::InvalidRequest),
             ("request=x", Code::RequestNotSupported),
             ("request_uri=https://x", Code::RequestUriNotSupported),
         ] {

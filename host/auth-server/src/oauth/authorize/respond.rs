@@ -1,4 +1,4 @@
-//! Answers of the authorization endpoint: redirects with `iss` (RFC 9207), and pages.
+//! Answers of the authorization endpoint: redirects and forms with `iss` (RFC 9207), and pages.
 
 use agamid_web::{ErrorPage, Page, Visit};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Refusal;
+use super::request::ResponseMode;
 use crate::AuthServer;
 use crate::error::{Code, OauthError};
 use crate::transaction::Transaction;
@@ -14,8 +15,8 @@ impl AuthServer {
     /// Tells a refusal: to the client where its redirect URI is verified, to the person elsewhere.
     pub(crate) fn refuse(&self, visit: &Visit, refusal: Refusal) -> Response {
         match refusal {
-            Refusal::Redirect { redirect_uri, state, error } => {
-                self.redirect_error(&redirect_uri, state.as_deref(), &error)
+            Refusal::Redirect { redirect_uri, mode, state, error } => {
+                self.answer_error(visit, &redirect_uri, mode, state.as_deref(), &error)
             }
             Refusal::Page(error) => {
                 let status = match error.code {
@@ -37,26 +38,72 @@ impl AuthServer {
     }
 
     /// An error for the client of a transaction.
-    pub(crate) fn error_to_client(&self, transaction: &Transaction, error: &OauthError) -> Response {
+    pub(crate) fn error_to_client(
+        &self,
+        visit: &Visit,
+        transaction: &Transaction,
+        error: &OauthError,
+    ) -> Response {
         let request = &transaction.request;
-        self.redirect_error(&request.redirect_uri, request.state.as_deref(), error)
+        let state = request.state.as_deref();
+        self.answer_error(visit, &request.redirect_uri, request.response_mode, state, error)
     }
 
-    fn redirect_error(&self, redirect_uri: &str, state: Option<&str>, error: &OauthError) -> Response {
+    fn answer_error(
+        &self,
+        visit: &Visit,
+        redirect_uri: &str,
+        mode: ResponseMode,
+        state: Option<&str>,
+        error: &OauthError,
+    ) -> Response {
         let mut answer =
             vec![("error", error.code.name()), ("error_description", error.description.as_str())];
         answer.extend(state.map(|state| ("state", state)));
-        self.redirect_answer(redirect_uri, &answer)
+        self.send_answer(visit, redirect_uri, mode, &answer)
     }
 
-    /// 303 to the redirect URI with an answer in its query; `iss` is always there.
-    pub(crate) fn redirect_answer(&self, redirect_uri: &str, answer: &[(&str, &str)]) -> Response {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(answer)
-            .append_pair("iss", self.web().issuer())
-            .finish();
-        let joint = if redirect_uri.contains('?') { '&' } else { '?' };
-        see_other(&format!("{redirect_uri}{joint}{query}"))
+    /// Sends an answer to the redirect URI; `iss` is always there (RFC 9207).
+    pub(crate) fn send_answer(
+        &self,
+        visit: &Visit,
+        redirect_uri: &str,
+        mode: ResponseMode,
+        answer: &[(&str, &str)],
+    ) -> Response {
+        let all = answer.iter().copied().chain([("iss", self.web().issuer())]);
+        match mode {
+            ResponseMode::Query => {
+                let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
+                let joint = if redirect_uri.contains('?') { '&' } else { '?' };
+                see_other(&format!("{redirect_uri}{joint}{query}"))
+            }
+            ResponseMode::FormPost => {
+                let fields: Vec<_> =
+                    all.map(|(name, value)| json!({ "name": name, "value": value })).collect();
+                self.form_post(visit, redirect_uri, &fields)
+            }
+        }
+    }
+
+    /// A page that posts a form to the redirect URI: by itself where scripts run, by a button elsewhere.
+    fn form_post(&self, visit: &Visit, redirect_uri: &str, fields: &[serde_json::Value]) -> Response {
+        let environment = self.web().environment();
+        let origin: Vec<String> = origin_of(redirect_uri).into_iter().collect();
+        let page = Page {
+            environment: &environment,
+            template: "agamid/resend.html",
+            context: json!({
+                "action": redirect_uri, "fields": fields, "lead": "You are taken back to the application.",
+            }),
+            status: StatusCode::OK,
+            form_action: &origin,
+            overlay: None,
+        };
+        self.web().page(visit, page).unwrap_or_else(|error| {
+            tracing::error!(event = "oauth.failed", %error);
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        })
     }
 
     /// The transaction is over, unknown, or another browser's.
@@ -74,13 +121,17 @@ impl AuthServer {
 
     /// A page of ours that leads on to where our cookies are read.
     pub(crate) fn hand_over(&self, visit: &Visit, transaction: &Transaction) -> Response {
-        let next = format!("/oauth2/authorize/resume?transaction={}", transaction.id);
+        self.hand_over_to(visit, &format!("/oauth2/authorize/resume?transaction={}", transaction.id))
+    }
+
+    /// A page of ours that leads on to a path of ours.
+    pub(crate) fn hand_over_to(&self, visit: &Visit, next: &str) -> Response {
         let environment = self.web().environment();
         let page = Page {
             environment: &environment,
             template: "agamid/error.html",
             context: json!({
-                "heading": "One moment", "message": "You are taken to the sign-in page.",
+                "heading": "One moment", "message": "You are taken on.",
                 "action": { "label": "Continue", "href": next }, "reference": visit.request_id,
             }),
             status: StatusCode::OK,
@@ -92,9 +143,15 @@ impl AuthServer {
                 page.headers_mut().insert(header::REFRESH, refresh);
                 page
             }
-            _ => see_other(&next),
+            _ => see_other(next),
         }
     }
+}
+
+/// The origin of a verified redirect URI, for the form-action of the pages on the way there.
+pub(crate) fn origin_of(redirect_uri: &str) -> Option<String> {
+    let origin = url::Url::parse(redirect_uri).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
 /// 303: never repeats a form.

@@ -2,5 +2,13 @@
 
 mod admin;
 mod authorize;
+mod claims;
+mod client_credentials;
+mod end_session;
+mod introspect;
 mod metadata;
+mod par;
+mod refresh;
+mod register;
+mod revoke;
 mod token;

@@ -1,5 +1,6 @@
 //! Shared by all tests.
 
+pub(crate) mod assertion;
 pub(crate) mod browser;
 pub(crate) mod server;
 pub(crate) mod totp;

@@ -1,16 +1,9 @@
 //! `/oauth2/authorize`: every answer goes where it must, with the error of its specification.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::support::browser::{Browser, Request};
+use crate::support::browser::{Browser, Request, claims_of};
 use crate::support::server::Server;
-
-fn claims(id_token: &str) -> Value {
-    let payload = id_token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
-}
 
 #[tokio::test]
 async fn a_login_ends_with_code_state_and_iss_and_the_tokens_tell_what_happened() {
@@ -25,7 +18,7 @@ async fn a_login_ends_with_code_state_and_iss_and_the_tokens_tell_what_happened(
     assert_eq!(status, 200, "{tokens}");
     assert_eq!(tokens["token_type"], "Bearer");
     assert_eq!(tokens["scope"], "openid profile email");
-    let id = claims(tokens["id_token"].as_str().unwrap());
+    let id = claims_of(tokens["id_token"].as_str().unwrap());
     assert_eq!(id["iss"], server.issuer());
     assert_eq!(id["aud"], "demo-rp");
     assert_eq!(id["nonce"], "the-nonce");
@@ -153,8 +146,52 @@ async fn the_plugin_takes_part_in_a_login_and_amr_tells_both_factors() {
     let page = browser.submit(&wrong.form().with("code", &code)).await;
     let end = browser.submit(&page.form().with("decision", "allow")).await;
     let (_, tokens) = browser.redeem(&server, &request, &end.parameter("code").unwrap()).await;
-    let id = claims(tokens["id_token"].as_str().unwrap());
+    let id = claims_of(tokens["id_token"].as_str().unwrap());
     assert_eq!(id["acr"], "agama_demo.totp");
     assert_eq!(id["amr"], serde_json::json!(["pwd", "otp"]));
     assert!(!server.log_text().contains(key), "the secret is in the log");
+}
+
+#[tokio::test]
+async fn form_post_sends_the_answer_as_a_form_and_errors_too() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let request = Request::new(&server).with("response_mode", "form_post").with("state", "\"<&>'");
+    let page = browser.sign_in(&server, &request, "alice").await;
+    assert_eq!(page.status, 200);
+    assert!(page.headers["content-security-policy"].to_str().unwrap().contains(&server.relying_party()));
+    let form = page.form();
+    assert_eq!(form.action.as_str(), format!("{}/cb", server.relying_party()));
+    assert_eq!(form.fields["state"], "\"<&>'");
+    assert_eq!(form.fields["iss"], server.issuer());
+    assert_eq!(browser.redeem(&server, &request, &form.fields["code"]).await.0, 200);
+
+    let wrong = Request::new(&server).with("response_mode", "form_post").with("prompt", "nonsense");
+    let form = browser.open(&wrong.url(&server)).await.form();
+    assert_eq!(form.fields["error"], "invalid_request");
+    let unknown = browser.open(&Request::new(&server).with("response_mode", "fragment").url(&server)).await;
+    assert_eq!(unknown.parameter("error").as_deref(), Some("invalid_request"));
+}
+
+#[tokio::test]
+async fn an_id_token_hint_names_the_only_person_who_may_log_in() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let request = Request::new(&server);
+    let alice = browser.tokens(&server, &request, "alice").await;
+    let hint = alice["id_token"].as_str().unwrap();
+    let same = Request::new(&server).with("id_token_hint", hint).with("prompt", "none");
+    assert!(browser.open(&same.url(&server)).await.parameter("code").is_some());
+
+    let bobs = Browser::new(&server);
+    bobs.sign_in(&server, &request, "bob").await;
+    let none = bobs.open(&same.url(&server)).await;
+    assert_eq!(none.parameter("error").as_deref(), Some("login_required"), "{}", none.url);
+    let other = Request::new(&server).with("id_token_hint", hint);
+    let end = bobs.sign_in(&server, &other, "bob").await;
+    assert_eq!(end.parameter("error").as_deref(), Some("login_required"), "bob is not whom was asked for");
+    for bad in ["x.y.z", &format!("{}x", &hint[..hint.len() - 1])] {
+        let refused = browser.open(&Request::new(&server).with("id_token_hint", bad).url(&server)).await;
+        assert_eq!(refused.parameter("error").as_deref(), Some("invalid_request"), "{bad}");
+    }
 }

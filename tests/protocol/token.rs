@@ -59,6 +59,8 @@ async fn requests_that_are_no_token_requests_have_their_errors() {
         (vec![("client_id", "nobody"), ("grant_type", "authorization_code")], 401, "invalid_client"),
         (vec![public], 400, "invalid_request"),
         (vec![public, ("grant_type", "password")], 400, "unsupported_grant_type"),
+        (vec![public, ("grant_type", "refresh_token")], 400, "invalid_request"),
+        (vec![public, ("grant_type", "refresh_token"), ("refresh_token", "x")], 400, "invalid_grant"),
         (vec![public, ("grant_type", "authorization_code")], 400, "invalid_request"),
         (vec![public, public, ("grant_type", "authorization_code")], 400, "invalid_request"),
     ] {
@@ -93,4 +95,26 @@ async fn userinfo_takes_the_token_by_header_or_form_and_refuses_it_in_the_query(
     assert_eq!(both.send().await.unwrap().status(), 400);
     let id_token = tokens["id_token"].as_str().unwrap();
     assert_eq!(browser.userinfo(&server, id_token).await.0, 401, "an ID token is no access token");
+}
+
+#[tokio::test]
+async fn scripts_of_any_origin_may_call_what_takes_no_cookie_and_nothing_else() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let preflight = async |path: &str| {
+        let url = format!("{}{path}", server.issuer());
+        let request = browser.http.request(reqwest::Method::OPTIONS, url);
+        let request = request.header("origin", "https://app.example");
+        let request = request.header("access-control-request-method", "POST");
+        let answer = request.header("access-control-request-headers", "authorization").send().await.unwrap();
+        let headers = answer.headers();
+        assert!(!headers.contains_key("access-control-allow-credentials"), "{path}");
+        headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned())
+    };
+    for path in ["/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/par", "/oauth2/jwks"] {
+        assert_eq!(preflight(path).await.as_deref(), Some("*"), "{path}");
+    }
+    for path in ["/oauth2/authorize", "/oauth2/end_session", "/oauth2/introspect", "/flow/callback"] {
+        assert_eq!(preflight(path).await, None, "{path}");
+    }
 }

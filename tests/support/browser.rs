@@ -136,6 +136,36 @@ impl Browser {
         self.token(server, &fields).await
     }
 
+    /// Logs `person` in and redeems the code.
+    pub(crate) async fn tokens(&self, server: &Server, request: &Request, person: &str) -> Value {
+        let code = self.code(server, request, person).await;
+        let (status, tokens) = self.redeem(server, request, &code).await;
+        assert_eq!(status, 200, "{tokens}");
+        tokens
+    }
+
+    /// `POST` of a form to an endpoint, as `demo-service` unless the form says otherwise.
+    pub(crate) async fn as_service(
+        &self,
+        server: &Server,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", server.issuer()));
+        let request = request.basic_auth("demo-service", Some("demo-service-secret-123")).form(fields);
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+    }
+
+    /// `POST /oauth2/token` with a refresh token of the sample client.
+    pub(crate) async fn refresh(&self, server: &Server, token: &str, scope: &str) -> (u16, Value) {
+        let mut fields =
+            vec![("grant_type", "refresh_token"), ("client_id", "demo-rp"), ("refresh_token", token)];
+        fields.extend(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()));
+        self.token(server, &fields).await
+    }
+
     /// `GET /oauth2/userinfo`
     pub(crate) async fn userinfo(&self, server: &Server, token: &str) -> (u16, String) {
         let url = format!("{}/oauth2/userinfo", server.issuer());
@@ -215,6 +245,17 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
             .replace("&gt;", ">")
             .replace("&amp;", "&"),
     )
+}
+
+/// A member of a JSON object that is text.
+pub(crate) fn text(json: &Value, name: &str) -> String {
+    json[name].as_str().unwrap_or_else(|| panic!("no {name}: {json}")).to_owned()
+}
+
+/// The claims of a JWT, not verified.
+pub(crate) fn claims_of(jwt: &str) -> Value {
+    let payload = jwt.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
 /// An authorization request of the sample client with PKCE.

@@ -51,7 +51,12 @@ pub(super) fn invalid(reason: impl Into<String>) -> OauthError {
 
 /// Reads the body of a registration.
 pub(super) fn read(body: &[u8]) -> Result<Metadata, OauthError> {
-    serde_json::from_slice(body).map_err(|error| invalid(format!("the body is no client metadata: {error}")))
+    let unreadable = |error: serde_json::Error| invalid(format!("the body is no client metadata: {error}"));
+    let json: Value = serde_json::from_slice(body).map_err(unreadable)?;
+    if !json.is_object() {
+        return Err(invalid("the body is no JSON object"));
+    }
+    serde_json::from_value(json).map_err(unreadable)
 }
 
 /// Checks metadata in order and makes a client of it; ids and secrets are the caller's.

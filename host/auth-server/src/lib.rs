@@ -127,3 +127,6 @@ impl AuthServer {
         &self.0.subjects
     }
 }
+
+#[cfg(test)]
+mod tests;

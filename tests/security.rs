@@ -1,4 +1,4 @@
-//! The attacks of the security list, each against the running server. Numbers are those of the list.
+//! The attacks of the security list, each against the running server over TLS. Numbers are those of the list.
 
 mod codes;
 mod flows;
@@ -6,3 +6,4 @@ mod front_channel;
 mod pages;
 mod resources;
 mod secrets;
+mod tls;

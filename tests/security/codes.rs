@@ -5,7 +5,7 @@ use crate::support::server::Server;
 
 #[tokio::test]
 async fn a_code_used_twice_is_refused_and_the_tokens_of_its_first_use_die() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let request = Request::new(&server);
     let code = browser.code(&server, &request, "alice").await;
@@ -20,7 +20,7 @@ async fn a_code_used_twice_is_refused_and_the_tokens_of_its_first_use_die() {
 
 #[tokio::test]
 async fn of_fifty_parallel_redemptions_exactly_one_gets_tokens() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let request = Request::new(&server);
     let code = browser.code(&server, &request, "alice").await;
@@ -38,7 +38,7 @@ async fn of_fifty_parallel_redemptions_exactly_one_gets_tokens() {
 
 #[tokio::test]
 async fn a_code_is_bound_to_client_redirect_uri_and_verifier_and_one_mistake_uses_it_up() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let request = Request::new(&server);
     let redirect_uri = format!("{}/cb", server.relying_party());
@@ -96,7 +96,7 @@ async fn a_code_is_bound_to_client_redirect_uri_and_verifier_and_one_mistake_use
 
 #[tokio::test]
 async fn opaque_tokens_are_dead_when_truncated_extended_or_changed_in_case() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let request = Request::new(&server);
     let code = browser.code(&server, &request, "alice").await;

@@ -1,6 +1,6 @@
 //! 27 to 30: a run belongs to one browser, goes in one order, and forms come from our pages.
 
-use crate::support::browser::{Browser, Request, Shown};
+use crate::support::browser::{Browser, Request, Shown, client};
 use crate::support::server::Server;
 
 async fn sign_in_page(server: &Server, browser: &Browser) -> Shown {
@@ -9,7 +9,7 @@ async fn sign_in_page(server: &Server, browser: &Browser) -> Shown {
 
 #[tokio::test]
 async fn a_form_from_elsewhere_is_refused() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let page = sign_in_page(&server, &browser).await;
     let form = page.form().with("login", "alice").with("password", "demo-alice-123");
@@ -28,7 +28,7 @@ async fn a_form_from_elsewhere_is_refused() {
 
 #[tokio::test]
 async fn a_forged_step_token_is_refused_and_a_used_one_does_nothing() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let page = sign_in_page(&server, &browser).await;
     let form = page.form().with("login", "alice").with("password", "wrong");
@@ -57,7 +57,7 @@ async fn a_forged_step_token_is_refused_and_a_used_one_does_nothing() {
 
 #[tokio::test]
 async fn another_browser_sees_nothing_of_a_run_and_can_not_go_on_with_it() {
-    let server = Server::demo();
+    let server = Server::secure();
     let (attacker, victim) = (Browser::new(&server), Browser::new(&server));
     let page = sign_in_page(&server, &attacker).await;
     assert_eq!(victim.get(page.url.as_str()).await.status, 404);
@@ -74,7 +74,7 @@ async fn another_browser_sees_nothing_of_a_run_and_can_not_go_on_with_it() {
 
 #[tokio::test]
 async fn a_step_can_not_be_skipped() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let request = Request::new(&server).with("acr_values", "agama_demo.totp");
     let page = browser.open(&request.url(&server)).await;
@@ -104,7 +104,7 @@ async fn a_step_can_not_be_skipped() {
 
 #[tokio::test]
 async fn five_wrong_passwords_end_the_login() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let mut page = sign_in_page(&server, &browser).await;
     for _ in 0..5 {
@@ -115,31 +115,28 @@ async fn five_wrong_passwords_end_the_login() {
 
 #[tokio::test]
 async fn a_cookie_set_before_the_login_is_not_the_session() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
-    let planted = "agamid_session=agss_planted; agamid_browser=planted";
+    let planted = "__Host-agamid_session=agss_planted; __Host-agamid_browser=planted";
     let url = Request::new(&server).url(&server);
     let answer = browser.http.get(&url).header("cookie", planted).send().await.unwrap();
     let set: Vec<_> =
         answer.headers().get_all("set-cookie").iter().map(|v| v.to_str().unwrap().to_owned()).collect();
     assert!(
-        set.iter().any(|cookie| cookie.starts_with("agamid_browser=") && !cookie.contains("planted")),
+        set.iter().any(|cookie| cookie.starts_with("__Host-agamid_browser=") && !cookie.contains("planted")),
         "{set:?}"
     );
     let end = browser.sign_in(&server, &Request::new(&server), "alice").await;
     assert!(end.parameter("code").is_some());
-    for cookie in ["agamid_session=", "agamid_session=x", "agamid_session=%00%ff", "a=b; ; agamid_session"] {
+    for cookie in [
+        "__Host-agamid_session=",
+        "__Host-agamid_session=x",
+        "__Host-agamid_session=%00%ff",
+        "a=b; ; __Host-agamid_session",
+    ] {
         let none = Request::new(&server).with("prompt", "none").url(&server);
-        let answer = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap()
-            .get(&none)
-            .header("cookie", cookie)
-            .send()
-            .await
-            .unwrap();
+        let answer =
+            client(&server).build().unwrap().get(&none).header("cookie", cookie).send().await.unwrap();
         let location = answer.headers()["location"].to_str().unwrap().to_owned();
         assert!(location.contains("error=login_required"), "{cookie}: {location}");
     }
@@ -147,7 +144,7 @@ async fn a_cookie_set_before_the_login_is_not_the_session() {
 
 #[tokio::test]
 async fn each_login_has_a_new_session() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let request = Request::new(&server);
     let session_of = |tokens: &serde_json::Value| {

@@ -5,7 +5,7 @@ use crate::support::server::Server;
 
 #[tokio::test]
 async fn an_unregistered_redirect_uri_gets_a_page_and_no_way_out() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let good = format!("{}/cb", server.relying_party());
     let host = good.strip_prefix("http://").unwrap().strip_suffix("/cb").unwrap();
@@ -47,7 +47,7 @@ async fn an_unregistered_redirect_uri_gets_a_page_and_no_way_out() {
 
 #[tokio::test]
 async fn an_unknown_client_gets_a_page() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     for client in ["nobody", "", "demo-rp\0", "../demo-rp"] {
         let answer = browser.get(&Request::new(&server).with("client_id", client).url(&server)).await;

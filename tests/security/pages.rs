@@ -5,7 +5,7 @@ use crate::support::server::Server;
 
 #[tokio::test]
 async fn every_page_has_the_headers_that_protect_it() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let page = browser.open(&Request::new(&server).url(&server)).await;
     let error = browser.open(&Request::new(&server).with("client_id", "nobody").url(&server)).await;
@@ -18,6 +18,7 @@ async fn every_page_has_the_headers_that_protect_it() {
         assert_eq!(header("x-content-type-options"), "nosniff", "{}", shown.url);
         assert_eq!(header("referrer-policy"), "same-origin", "{}", shown.url);
         assert_eq!(header("cache-control"), "no-store", "{}", shown.url);
+        assert!(header("strict-transport-security").starts_with("max-age="), "{}", shown.url);
     }
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains(&format!("form-action 'self' {};", server.relying_party())), "{policy}");
@@ -25,14 +26,15 @@ async fn every_page_has_the_headers_that_protect_it() {
 
 #[tokio::test]
 async fn cookies_are_out_of_reach_of_scripts_and_other_sites() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let first = browser.get(&Request::new(&server).url(&server)).await;
     let cookies: Vec<_> = first.headers.get_all("set-cookie").iter().collect();
     assert!(!cookies.is_empty());
     for cookie in cookies {
         let cookie = cookie.to_str().unwrap();
-        for attribute in ["HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(cookie.starts_with("__Host-"), "{cookie}");
+        for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
             assert!(cookie.contains(attribute), "{cookie}");
         }
         assert!(!cookie.contains("Domain"), "{cookie}");
@@ -41,7 +43,7 @@ async fn cookies_are_out_of_reach_of_scripts_and_other_sites() {
 
 #[tokio::test]
 async fn markup_in_any_input_is_inert() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let markup = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'";
     let request = ["login_hint", "state", "nonce", "ui_locales", "scope"].iter().fold(
@@ -67,7 +69,7 @@ async fn markup_in_any_input_is_inert() {
 
 #[tokio::test]
 async fn host_and_forwarding_headers_of_strangers_change_nothing() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let url = format!("{}/.well-known/openid-configuration", server.issuer());
     for (name, value) in [

@@ -5,7 +5,7 @@ use crate::support::server::Server;
 
 #[tokio::test]
 async fn what_is_too_large_is_refused_and_the_server_goes_on() {
-    let server = Server::demo();
+    let server = Server::secure();
     let browser = Browser::new(&server);
     let page = browser.open(&Request::new(&server).url(&server)).await;
     let form = page.form();

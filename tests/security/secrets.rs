@@ -24,7 +24,7 @@ fn holds(folder: &Path, needle: &[u8]) -> Option<std::path::PathBuf> {
 #[tokio::test]
 async fn no_secret_of_a_login_is_in_the_store_or_in_the_log_at_its_loudest() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::demo_with(folder.path(), free_ports(), &[("AGAMID_LOG__LEVEL", "trace")]);
+    let mut server = Server::secure_on(folder.path(), free_ports(), &[("AGAMID_LOG__LEVEL", "trace")]);
     let browser = Browser::new(&server);
 
     let request = Request::new(&server).with("acr_values", "agama_demo.totp");

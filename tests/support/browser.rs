@@ -36,13 +36,20 @@ pub(crate) struct Form {
     pub(crate) fields: BTreeMap<String, String>,
 }
 
+/// Follows no redirect, keeps no cookie, trusts the server's certificate.
+pub(crate) fn client(server: &Server) -> reqwest::ClientBuilder {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    match &server.certificate {
+        Some(pem) => client.tls_certs_only([reqwest::Certificate::from_pem(pem.as_bytes()).unwrap()]),
+        None => client,
+    }
+}
+
 impl Browser {
     pub(crate) fn new(server: &Server) -> Self {
         let jar = Arc::new(reqwest::cookie::Jar::default());
-        let http = reqwest::Client::builder()
+        let http = client(server)
             .cookie_provider(Arc::clone(&jar))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             // A server that closes a connection, or is killed, must not disturb the next request.
             .pool_max_idle_per_host(0)
             .build()

@@ -43,6 +43,8 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     pub(crate) data: PathBuf,
     pub(crate) log: PathBuf,
+    /// The certificate (PEM) where it is served over TLS.
+    pub(crate) certificate: Option<String>,
     /// Kept alive as long as the server, unless the caller brought the folder.
     _folder: Option<tempfile::TempDir>,
 }
@@ -56,17 +58,46 @@ impl Server {
         server
     }
 
+    /// Starts the demo over TLS, as production is, with a certificate made now.
+    pub(crate) fn secure() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self::secure_on(folder.path(), free_ports(), &[]);
+        server._folder = Some(folder);
+        server
+    }
+
+    /// As [`Self::secure`], on a given folder, with settings from the environment.
+    pub(crate) fn secure_on(folder: &Path, port: u16, environment: &[(&str, &str)]) -> Self {
+        let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        if !cert.exists() {
+            new_certificate(folder);
+        }
+        let files = [
+            ("AGAMID_PUBLIC__TLS__CERT", cert.to_str().unwrap()),
+            ("AGAMID_PUBLIC__TLS__KEY", key.to_str().unwrap()),
+        ];
+        let all: Vec<_> = environment.iter().copied().chain(files).collect();
+        let certificate = std::fs::read_to_string(&cert).unwrap();
+        Self::start(folder, port, &[], &all, Some(certificate))
+    }
+
     /// Starts the demo on a given folder (its data is in `data/` below) and waits for its `ready` line.
     pub(crate) fn demo_on(folder: &Path, port: u16, more: &[&str]) -> Self {
-        Self::start(folder, port, more, &[])
+        Self::start(folder, port, more, &[], None)
     }
 
     /// As [`Self::demo_on`], with settings from the environment.
     pub(crate) fn demo_with(folder: &Path, port: u16, environment: &[(&str, &str)]) -> Self {
-        Self::start(folder, port, &[], environment)
+        Self::start(folder, port, &[], environment, None)
     }
 
-    fn start(folder: &Path, port: u16, more: &[&str], environment: &[(&str, &str)]) -> Self {
+    fn start(
+        folder: &Path,
+        port: u16,
+        more: &[&str],
+        environment: &[(&str, &str)],
+        certificate: Option<String>,
+    ) -> Self {
         let data = folder.join("data");
         let log = folder.join(format!("log-{port}.txt"));
         let mut child = Command::new(binary())
@@ -84,13 +115,15 @@ impl Server {
             let status = child.wait().unwrap();
             panic!("the demo did not start ({status}):\n{}", std::fs::read_to_string(&log).unwrap());
         };
-        assert_eq!(ready, format!("ready http://localhost:{port}"));
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        assert_eq!(ready, format!("ready {scheme}://localhost:{port}"));
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, port, data, log, _folder: None }
+        Self { child, port, data, log, certificate, _folder: None }
     }
 
     pub(crate) fn issuer(&self) -> String {
-        format!("http://localhost:{}", self.port)
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://localhost:{}", self.port)
     }
 
     pub(crate) fn admin(&self) -> String {
@@ -127,6 +160,14 @@ impl Server {
         }
         panic!("the server did not stop within 15 seconds");
     }
+}
+
+/// Makes `cert.pem` and `key.pem` for localhost in a folder; answers the certificate.
+pub(crate) fn new_certificate(folder: &Path) -> String {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    made.cert.pem()
 }
 
 impl Drop for Server {

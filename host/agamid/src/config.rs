@@ -46,6 +46,18 @@ pub(crate) struct Public {
     pub(crate) issuer: String,
     /// Networks of proxies whose `X-Forwarded-For` counts.
     pub(crate) trusted_proxies: Vec<String>,
+    /// TLS of this listener; absent behind a proxy that has it.
+    pub(crate) tls: Option<TlsFiles>,
+}
+
+/// `[public.tls]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsFiles {
+    /// The certificate chain, PEM, the server's own first. Read again when it changes.
+    pub(crate) cert: PathBuf,
+    /// Its private key, PEM.
+    pub(crate) key: PathBuf,
 }
 
 impl Default for Public {
@@ -54,6 +66,7 @@ impl Default for Public {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             issuer: "http://localhost:8080".to_owned(),
             trusted_proxies: Vec::new(),
+            tls: None,
         }
     }
 }
@@ -212,6 +225,9 @@ impl NodeConfig {
                 "admin.listen",
                 "is the same address as public.listen; give each its own port".to_owned(),
             );
+        }
+        if self.public.tls.is_some() && !self.public.issuer.starts_with("https://") {
+            return refuse("public.issuer", "must be https where public.tls is set".to_owned());
         }
         if self.flows.watch && self.flows.dir.is_none() {
             return refuse("flows.watch", "needs flows.dir, the folder to watch".to_owned());

@@ -49,6 +49,7 @@ pub(crate) async fn demo(options: DemoOptions) -> Result<(), String> {
     let data = data.ok_or("no data folder")?;
     let env = Env::system();
     let config = configure(base, &options, &data, &env)?;
+    let tls = config.public.tls.as_ref().map(crate::tls::Tls::load).transpose()?;
     let house = compose(&config, env.clone(), true, metrics).await?;
     let token = house.auth_server.issue_admin_token("demo-admin", ADMIN_TOKEN_LIFETIME).await;
     let token = token.map_err(|error| error.to_string())?;
@@ -61,6 +62,7 @@ pub(crate) async fn demo(options: DemoOptions) -> Result<(), String> {
         env,
         issuer: config.public.issuer.clone(),
         origin: party_origin.clone(),
+        certificate: config.public.tls.as_ref().map(|files| files.cert.clone()),
         flows: flows.map(|flow| (format!("agama_{flow}"), flow)).collect(),
     })?;
     tracing::info!(event = "demo.application", url = party_origin, "open this in a browser");
@@ -68,7 +70,8 @@ pub(crate) async fn demo(options: DemoOptions) -> Result<(), String> {
         open_browser(&party_origin);
     }
     let stop = listen::stop_signal().map_err(|error| error.to_string())?;
-    serve::run(house, public, admin, vec![(party, router)], &config.public.issuer, stop).await
+    let listeners = serve::Listeners { public, tls, admin, more: vec![(party, router)] };
+    serve::run(house, listeners, &config.public.issuer, stop).await
 }
 
 /// Public and admin on both loopback addresses, the relying party on the one that is another site.
@@ -91,7 +94,8 @@ async fn bind_all(port: u16) -> Result<(Vec<TcpListener>, Vec<TcpListener>, TcpL
 fn configure(base: NodeConfig, options: &DemoOptions, data: &Path, env: &Env) -> Result<NodeConfig, String> {
     std::fs::create_dir_all(data).map_err(|error| format!("--data {}: {error}", data.display()))?;
     let mut config = base;
-    config.public.issuer = format!("http://localhost:{}", options.port);
+    let scheme = if config.public.tls.is_some() { "https" } else { "http" };
+    config.public.issuer = format!("{scheme}://localhost:{}", options.port);
     config.admin.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port + 1));
     config.store.url = format!("sled:{}", data.join("store").display());
     config.secrets.envelope_key_file = data.join("envelope.key");

@@ -6,7 +6,7 @@
 //! | `config.rs` | `agamid.toml` and the environment |
 //! | `settings.rs` | settings: records in the store, seeded and locked by the configuration |
 //! | `compose.rs` | builds the house: the one file that names concrete types |
-//! | `serve.rs` | listeners, background jobs, graceful stop |
+//! | `serve.rs` | background jobs, graceful stop; `listen.rs` the listeners, `tls.rs` their certificate |
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
 //! | `flow.rs` | `agamid flow check` |
@@ -25,6 +25,7 @@ mod seed;
 mod serve;
 mod settings;
 mod telemetry;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::compose::{House, compose};
 use crate::config::NodeConfig;
+use crate::tls::Tls;
 use crate::{listen, out, telemetry};
 
 /// How often expired records are removed, and how many at a time.
@@ -25,30 +26,43 @@ pub(crate) async fn serve_file(file: PathBuf) -> Result<(), String> {
     let metrics = telemetry::start_metrics()?;
     let public = listen::bind(config.public.listen, "public.listen").await.map_err(|e| e.to_string())?;
     let admin = listen::bind(config.admin.listen, "admin.listen").await.map_err(|e| e.to_string())?;
+    let tls = config.public.tls.as_ref().map(Tls::load).transpose()?;
     let house = compose(&config, Env::system(), false, metrics).await?;
     let stop = listen::stop_signal().map_err(|error| error.to_string())?;
-    run(house, vec![public], vec![admin], Vec::new(), &config.public.issuer, stop).await
+    let listeners = Listeners { public: vec![public], tls, admin: vec![admin], more: Vec::new() };
+    run(house, listeners, &config.public.issuer, stop).await
+}
+
+/// Where the server is heard.
+pub(crate) struct Listeners {
+    pub(crate) public: Vec<TcpListener>,
+    /// TLS of the public ones.
+    pub(crate) tls: Option<Tls>,
+    pub(crate) admin: Vec<TcpListener>,
+    /// Others, each with its own routes.
+    pub(crate) more: Vec<(TcpListener, axum::Router)>,
 }
 
 /// Serves until `stop`; then requests in progress end, and the store is closed.
 pub(crate) async fn run(
     house: House,
-    public: Vec<TcpListener>,
-    admin: Vec<TcpListener>,
-    more: Vec<(TcpListener, axum::Router)>,
+    listeners: Listeners,
     issuer: &str,
     stop: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let sweeper = tokio::spawn(sweep(house.store.clone(), stop.clone()));
     let mut serving = tokio::task::JoinSet::new();
-    for listener in public {
-        serving.spawn(listen::serve(listener, house.public.clone(), stop.clone()));
+    for listener in listeners.public {
+        serving.spawn(listen::serve(listener, listeners.tls.clone(), house.public.clone(), stop.clone()));
     }
-    for listener in admin {
-        serving.spawn(listen::serve(listener, house.admin.clone(), stop.clone()));
+    for listener in listeners.admin {
+        serving.spawn(listen::serve(listener, None, house.admin.clone(), stop.clone()));
     }
-    for (listener, router) in more {
-        serving.spawn(listen::serve(listener, router, stop.clone()));
+    for (listener, router) in listeners.more {
+        serving.spawn(listen::serve(listener, None, router, stop.clone()));
+    }
+    if let Some(tls) = listeners.tls {
+        serving.spawn(tls.follow(stop));
     }
     tracing::info!(event = "server.ready", issuer);
     out::line(&format!("ready {issuer}"));

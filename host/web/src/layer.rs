@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::BodyExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
@@ -24,6 +25,9 @@ pub const MAX_BODY: usize = 1024 * 1024;
 pub const MAX_URL: usize = 8 * 1024;
 /// All headers of a request together, in bytes.
 pub const MAX_HEADERS: usize = 16 * 1024;
+
+/// How much of a refused request's body is read and thrown away, in bytes.
+const DRAINED: usize = 4 * 1024 * 1024;
 
 impl Web {
     /// Wraps a router: ids, limits, headers, panics, log. A page asked for under another host is sent to the issuer's.
@@ -91,7 +95,10 @@ async fn pass(State(web): State<Web>, mut request: Request, next: Next) -> Respo
     });
     let refused = refused.or_else(|| check_limits(&request)).map(|page| web.error_page(&visit, page));
     let mut response = match refused.or_else(|| check_host(&web, &request)) {
-        Some(response) => response,
+        Some(response) => {
+            drain(request.into_body()).await;
+            response
+        }
         None => {
             request.extensions_mut().insert(visit.clone());
             next.run(request).instrument(span.clone()).await
@@ -111,6 +118,21 @@ async fn pass(State(web): State<Web>, mut request: Request, next: Next) -> Respo
         || tracing::info!(event = "request.done", %method, path, status, millis, address = %visit.address),
     );
     response
+}
+
+/// Reads on for a little: an answer to somebody who is still sending would be lost with the connection.
+async fn drain(mut body: Body) {
+    let mut room = DRAINED;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            room = room.saturating_sub(frame.data_ref().map_or(0, axum::body::Bytes::len));
+            if room == 0 {
+                break;
+            }
+        }
+    };
+    // Who is slow loses the answer; nothing else depends on it.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), reading).await;
 }
 
 fn refusal(status: StatusCode, message: &str) -> ErrorPage {

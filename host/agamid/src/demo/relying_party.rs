@@ -3,6 +3,7 @@
 
 mod session;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) issuer: String,
     /// Its own origin.
     pub(crate) origin: String,
+    /// Where the provider has a certificate of its own: that, to be trusted.
+    pub(crate) certificate: Option<PathBuf>,
     /// The flows it offers to log in with: ACR value and title.
     pub(crate) flows: Vec<(String, String)>,
 }
@@ -54,12 +57,16 @@ enum LoginError {
 
 /// The relying party's pages.
 pub(crate) fn router(parts: Parts) -> Result<Router, String> {
-    let http = reqwest::Client::builder()
+    let mut http = reqwest::Client::builder()
         .timeout(Duration::from_secs(10))
         .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(|error| error.to_string())?;
+        .no_proxy();
+    if let Some(file) = &parts.certificate {
+        let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let trusted = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| error.to_string())?;
+        http = http.tls_certs_merge(trusted);
+    }
+    let http = http.build().map_err(|error| error.to_string())?;
     let logins = Logins::new(parts.env.clone());
     let pages = pages().map_err(|error| error.to_string())?;
     let state = Arc::new(RelyingParty { parts, logins, http, pages });

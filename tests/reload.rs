@@ -134,6 +134,7 @@ async fn a_rebuilt_plugin_goes_live_and_a_broken_one_does_not() {
     workshop.log_has(&["plugin.refused", "totp.wasm"]).await;
     let request = Request::new(server).with("acr_values", "agama_demo.totp");
     let page = browser.open(&request.url(server)).await;
+    assert!(overlay_is_shown(&page) && page.has("totp.wasm"), "the page says so: {}", page.body);
     let setup = browser.submit(&page.form().with("login", "bob").with("password", "demo-bob-123")).await;
     assert!(setup.has("id=\"key\""), "the old one serves: {}", setup.body);
 
@@ -142,6 +143,8 @@ async fn a_rebuilt_plugin_goes_live_and_a_broken_one_does_not() {
     rebuilt.extend([0, 5, 4, b'n', b'o', b't', b'e']);
     std::fs::write(&file, rebuilt).unwrap();
     workshop.log_has(&["plugins.adopted"]).await;
+    let page = browser.open(&request.url(server)).await;
+    assert!(!overlay_is_shown(&page), "mended");
     // What began with the old one finishes with it.
     let key = setup.body.split("id=\"key\"").nth(1).unwrap().split(['>', '<']).nth(1).unwrap().to_owned();
     let digits = crate::support::totp::now(&key);

@@ -113,6 +113,8 @@ codes! {
     BadTemplate = "AGM0301",
     /// `project.json` or the shape of the project is wrong.
     BadProject = "AGM0302",
+    /// A plugin can't be loaded.
+    BadPlugin = "AGM0303",
 }
 
 impl std::fmt::Display for Code {

@@ -49,11 +49,13 @@ pub(super) struct Machine<'a> {
     pub(super) state: State,
     pub(super) limits: &'a Limits,
     fuel: u64,
+    /// The program of the last frame, and how many frames there were: one step adds or removes one at most.
+    at_work: Option<(usize, Arc<Program>)>,
 }
 
 impl<'a> Machine<'a> {
     pub(super) fn new(catalog: &'a dyn Catalog, state: State, limits: &'a Limits) -> Self {
-        Self { catalog, state, limits, fuel: limits.fuel }
+        Self { catalog, state, limits, fuel: limits.fuel, at_work: None }
     }
 
     /// The state as it is handed out beside an effect.
@@ -91,6 +93,7 @@ impl<'a> Machine<'a> {
                 }
                 Ok(Step::Reframed) => {}
                 Err(fault) => {
+                    self.at_work = None;
                     if let Some(effect) = self.unwind(fault) {
                         return effect;
                     }
@@ -181,7 +184,15 @@ impl<'a> Machine<'a> {
     fn step(&mut self) -> Result<Step, Fault> {
         self.burn(1)?;
         self.check_heap()?;
-        let program = self.program()?;
+        let depth = self.state.frames.len();
+        let program = match &self.at_work {
+            Some((known, program)) if *known == depth => Arc::clone(program),
+            _ => {
+                let program = self.program()?;
+                self.at_work = Some((depth, Arc::clone(&program)));
+                program
+            }
+        };
         let body = program.body();
         match Self::instruction(&program, self.frame()?)? {
             Instruction::Assign { target, value } => {

@@ -80,7 +80,7 @@ pub(crate) async fn compose(
         .map_err(|error| format!("secrets.envelope_key_file: {error} (`agamid init` makes one)"))?;
     let sealer = Sealer::new(envelope, env.clone());
     let store = Store::open(&config.store.url, env.clone()).await.map_err(|e| format!("store.url: {e}"))?;
-    let web = web(config, &env)?;
+    let web = web(config, &env, with_demo)?;
 
     let identity_settings: IdentitySettings = section(&store, config, "identity").await?;
     let flow_settings: FlowSettings = section(&store, config, "flows").await?;
@@ -106,11 +106,8 @@ pub(crate) async fn compose(
         settings: plugin_settings,
     })
     .map_err(|e| text(&e))?;
-    // What the operator does not list stays out of service: a reason to say so, none to stop.
     for component in shipped_plugins() {
-        if let Err(error) = plugins.load(component).await {
-            tracing::info!(event = "plugin.not_listed", %error);
-        }
+        plugins.load_trusted(component).await.map_err(|e| text(&e))?;
     }
     let mut watchers = Vec::new();
     if let Some(folder) = &config.plugins.dir {
@@ -168,7 +165,7 @@ async fn section<T: serde::Serialize + serde::de::DeserializeOwned + Default>(
     settings::section(store, config, name).await.map_err(|error| error.to_string())
 }
 
-fn web(config: &NodeConfig, env: &Env) -> Result<Web, String> {
+fn web(config: &NodeConfig, env: &Env, with_demo: bool) -> Result<Web, String> {
     let issuer = url::Url::parse(&config.public.issuer)
         .map_err(|error| format!("public.issuer {:?} is no URL: {error}", config.public.issuer))?;
     let mut trusted_proxies = Vec::new();
@@ -178,7 +175,8 @@ fn web(config: &NodeConfig, env: &Env) -> Result<Web, String> {
         })?;
         trusted_proxies.push(parsed);
     }
-    Web::new(WebConfig { issuer, trusted_proxies, dev: config.flows.watch }, env.clone())
+    let dev = config.flows.watch;
+    Web::new(WebConfig { issuer, trusted_proxies, dev, gathers_hosts: with_demo }, env.clone())
         .map_err(|error| error.to_string())
 }
 

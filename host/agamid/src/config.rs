@@ -191,9 +191,26 @@ impl NodeConfig {
     ) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(file)
             .map_err(|cause| ConfigError::Unreadable { file: file.to_owned(), cause: cause.to_string() })?;
-        let config: Self = layers::read(file, &text, variables)?;
+        let mut config: Self = layers::read(file, &text, variables)?;
         config.check(file)?;
+        config.resolve(file.parent().unwrap_or(Path::new("")));
         Ok(config)
+    }
+
+    /// Relative paths are relative to the file's folder, wherever the server is started.
+    fn resolve(&mut self, folder: &Path) {
+        let place = |path: &mut PathBuf| *path = folder.join(&*path);
+        place(&mut self.secrets.envelope_key_file);
+        for dir in [&mut self.flows.dir, &mut self.plugins.dir].into_iter().flatten() {
+            place(dir);
+        }
+        if let Some(tls) = &mut self.public.tls {
+            place(&mut tls.cert);
+            place(&mut tls.key);
+        }
+        if let Some(directory) = self.store.url.strip_prefix("sled:") {
+            self.store.url = format!("sled:{}", folder.join(directory).display());
+        }
     }
 
     /// As [`Self::load`], from a text of our own that errors call `name`.

@@ -85,9 +85,18 @@ async fn bind_all(port: u16) -> Result<(Vec<TcpListener>, Vec<TcpListener>, TcpL
     let mut public = vec![bind(port, "the provider").await.map_err(failed)?];
     let mut admin = vec![bind(second, "the admin listener").await.map_err(failed)?];
     let party = bind(third, "the sample application").await.map_err(failed)?;
-    // Where IPv6 is off the demo goes on without.
-    public.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.ok());
-    admin.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, second)).await.ok());
+    for (listeners, port, purpose) in
+        [(&mut public, port, "the provider"), (&mut admin, second, "the admin listener")]
+    {
+        let address = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+        match listen::bind(address, purpose).await {
+            Ok(listener) => listeners.push(listener),
+            // Where IPv6 is off the demo goes on without. A port that somebody else has is no such case: a browser
+            // tries this address first, and would bring passwords there.
+            Err(error) if error.is_in_use() => return Err(error.to_string()),
+            Err(_) => {}
+        }
+    }
     Ok((public, admin, party))
 }
 
@@ -177,13 +186,20 @@ fn folder(named: Option<&PathBuf>, own: &str, option: &str) -> Result<Option<Pat
     }
 }
 
+/// A new file with mode 0600 takes the old one's place, whatever that was.
 fn write_token(path: &Path, token: &str) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    std::io::Write::write_all(&mut file, token.as_bytes())
+    let mut file = options.open(&new)?;
+    std::io::Write::write_all(&mut file, token.as_bytes())?;
+    std::fs::rename(&new, path)
 }
 
 /// Opens the sample application where there is a desktop; nothing happens elsewhere.

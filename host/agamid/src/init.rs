@@ -21,11 +21,12 @@ pub(crate) async fn init(dir: PathBuf) -> Result<(), String> {
     }
     let write = |path: &Path, text: &str| {
         std::fs::create_dir_all(path.parent().unwrap_or(path))
-            .and_then(|()| std::fs::write(path, text))
+            .and_then(|()| std::fs::OpenOptions::new().write(true).create_new(true).open(path))
+            .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
             .map_err(|error| format!("{}: {error}", path.display()))
     };
     let key = dir.join("data/envelope.key");
-    write(&dir.join("data/.keep"), "")?;
+    std::fs::create_dir_all(dir.join("data")).map_err(|error| format!("{}: {error}", dir.display()))?;
     if !key.exists() {
         EnvelopeKey::generate(&env).save_new(&key).map_err(|error| error.to_string())?;
     }
@@ -34,8 +35,7 @@ pub(crate) async fn init(dir: PathBuf) -> Result<(), String> {
     write(&flow.join("code/login.password.flow"), FLOW)?;
     write(&flow.join("web/login/password.html"), PAGE)?;
     let password = password(&env);
-    let text = CONFIG.replace("@HASH@", &seed_hash(&env, &password)?).replace("@DIGESTS@", &digests()?);
-    write(&config, &text)?;
+    write(&config, &CONFIG.replace("@HASH@", &seed_hash(&env, &password)?))?;
     out::line(&format!("wrote {}", config.display()));
     out::line(&format!("wrote {} (keep a copy of it apart from the data)", key.display()));
     out::line(&format!("wrote {}", flow.display()));
@@ -44,17 +44,6 @@ pub(crate) async fn init(dir: PathBuf) -> Result<(), String> {
     out::line(&format!("  password  {password}"));
     out::line(&format!("start: cd {} && agamid serve", dir.display()));
     Ok(())
-}
-
-/// The plugins that ship, each a line of `[seed.plugins.digests]`.
-fn digests() -> Result<String, String> {
-    let mut lines = Vec::new();
-    for component in crate::compose::shipped_plugins() {
-        let manifest = agamid_plugin_host::manifest::of_component(&component)?;
-        let digest = agamid_core::secret::sha256_hex(&component);
-        lines.push(format!("\"{}\" = \"{digest}\"", manifest.name));
-    }
-    Ok(lines.join("\n"))
 }
 
 fn password(env: &Env) -> String {

@@ -36,6 +36,13 @@ pub(crate) struct BindError {
     cause: std::io::Error,
 }
 
+impl BindError {
+    /// Whether another program has the address.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.cause.kind() == std::io::ErrorKind::AddrInUse
+    }
+}
+
 fn hint(cause: &std::io::Error) -> &'static str {
     match cause.kind() {
         std::io::ErrorKind::AddrInUse => "; another program has this port: stop it, or choose another port",
@@ -104,7 +111,9 @@ async fn connection(
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        // A task of its own: a browser that leaves must not stop a login, or a commit, half-way.
+        let answer = tokio::spawn(router.clone().oneshot(request));
+        async move { answer.await.map(|answer| answer.unwrap_or_else(|never| match never {})) }
     });
     let mut server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
     server.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(MAX_HEAD);

@@ -32,9 +32,13 @@ pub(crate) async fn seed(
     organisation: &OrgId,
     auth_server: &AuthServer,
 ) -> Result<(), String> {
+    let first =
+        store.scan::<Client>(Scan { limit: 1, ..Scan::default() }).await.map_err(|e| e.to_string())?;
     for (at, table) in config.seed.clients.iter().enumerate() {
         let client: Client = read("seed.clients", at, table)?;
-        auth_server.clients().ensure(client).await.map_err(|error| error.to_string())?;
+        if first.records.is_empty() {
+            auth_server.clients().ensure(client).await.map_err(|error| error.to_string())?;
+        }
     }
     let first =
         store.scan::<Person>(Scan { limit: 1, ..Scan::default() }).await.map_err(|e| e.to_string())?;

@@ -62,8 +62,14 @@ pub(crate) async fn run(
         serving.spawn(listen::serve(listener, None, router, stop.clone()));
     }
     if let Some(tls) = listeners.tls {
-        serving.spawn(tls.follow(stop));
+        serving.spawn(tls.follow(stop.clone()));
     }
+    let (engine, mut stopped) = (house.engine.clone(), stop.clone());
+    tokio::spawn(async move {
+        // An error means that the sender is gone, which is a stop too.
+        let _ = stopped.wait_for(|stop| *stop).await;
+        engine.stop();
+    });
     tracing::info!(event = "server.ready", issuer);
     out::line(&format!("ready {issuer}"));
     while serving.join_next().await.is_some() {}
@@ -77,10 +83,19 @@ pub(crate) async fn run(
 async fn sweep(store: Store, stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         tokio::time::sleep(SWEEP_EVERY).await;
-        match store.sweep(SWEEP_AT_ONCE).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::debug!(event = "store.swept", removed),
-            Err(error) => tracing::warn!(event = "store.sweep_failed", %error),
+        loop {
+            match store.sweep(SWEEP_AT_ONCE).await {
+                Ok(removed) => {
+                    tracing::debug!(event = "store.swept", removed);
+                    if removed < SWEEP_AT_ONCE {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(event = "store.sweep_failed", %error);
+                    break;
+                }
+            }
         }
     }
 }

@@ -63,12 +63,14 @@ impl KeyRing {
             let pkcs8 = sealer.open("signing key", record.kid.as_bytes(), &sealed)?;
             active.insert(record.algorithm, SigningKey::from_pkcs8(record.algorithm, &pkcs8)?);
         }
-        for algorithm in SigningAlgorithm::ALL {
-            if active.contains_key(&algorithm) {
-                continue;
-            }
-            let made = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await;
-            let key = made.map_err(|_| JoseError::Key(algorithm.name(), "generation stopped"))??;
+        let missing = SigningAlgorithm::ALL.into_iter().filter(|algorithm| !active.contains_key(algorithm));
+        let making: Vec<_> = missing
+            .map(|algorithm| {
+                (algorithm, tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)))
+            })
+            .collect();
+        for (algorithm, made) in making {
+            let key = made.await.map_err(|_| JoseError::Key(algorithm.name(), "generation stopped"))??;
             let sealed = sealer.seal("signing key", key.kid().as_bytes(), key.pkcs8())?;
             let record = SigningKeyRecord {
                 kid: key.kid().to_owned(),

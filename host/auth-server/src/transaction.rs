@@ -1,6 +1,6 @@
 //! An authorization transaction: one authorization request, from its arrival to its answer.
 
-use agamid_core::id::{SessionId, TransactionId};
+use agamid_core::id::{RunId, SessionId, TransactionId};
 use agamid_core::time::Timestamp;
 use agamid_flow_engine::OwnerKind;
 use agamid_store::Record;
@@ -15,8 +15,8 @@ pub(crate) struct Transaction {
     /// The browser (SHA-256 of its cookie's value); absent until the browser is seen with its cookie.
     pub(crate) browser: Option<String>,
     pub(crate) request: AuthorizationRequest,
-    /// What the person is doing now, if a run is under way.
-    pub(crate) waiting: Option<OwnerKind>,
+    /// What the person is doing now, and in which run, if one is under way.
+    pub(crate) waiting: Option<(OwnerKind, RunId)>,
     /// The session that the answer will speak of, once one is chosen or made.
     pub(crate) session: Option<SessionId>,
     /// A login happened in this transaction: `prompt=login` and `max_age` are satisfied.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use crate::AuthServer;
 use crate::client::Client;
 use crate::error::OauthError;
+use crate::scope::is_administrative;
 use crate::token::{AccessToken, TokenFamily, access_token_hash};
 
 /// The token of an `Authorization` header (RFC 6750 section 2.1).
@@ -30,11 +31,12 @@ pub(crate) struct LiveToken {
 }
 
 impl AuthServer {
-    /// An access token, if it is alive: its client, family, person and session are checked as they are now.
+    /// An access token, if it is alive: its client, family, person, session, consent and scopes are checked as they are
+    /// now.
     pub(crate) async fn live_token(&self, text: &str) -> Result<Option<LiveToken>, OauthError> {
         let Some(hash) = access_token_hash(text) else { return Ok(None) };
         let Some(found) = self.store().get::<AccessToken>(&hash).await? else { return Ok(None) };
-        let token = found.record;
+        let mut token = found.record;
         let Some(client) = self.clients().get(&token.client).await? else { return Ok(None) };
         if let Some(family) = &token.family {
             let family = self.store().get::<TokenFamily>(family.as_str()).await?;
@@ -49,8 +51,17 @@ impl AuthServer {
         if let Some(id) = &token.person {
             let found = self.identity().persons.get(&OrgScope::All, id).await?;
             let Some(found) = found.filter(|person| !person.disabled) else { return Ok(None) };
+            if client.require_consent
+                && !self.identity().consents.covers(id, &token.client, &token.scopes).await?
+            {
+                return Ok(None);
+            }
             person = Some(found);
         }
+        let administrator = person.as_ref().is_none_or(|person| person.administrator);
+        token
+            .scopes
+            .retain(|scope| client.scopes.contains(scope) && (administrator || !is_administrative(scope)));
         Ok(Some(LiveToken { token, client, person }))
     }
 

@@ -5,14 +5,14 @@ use agamid_flow_engine::project::ProjectFiles;
 use agamid_store::StoreError;
 use agamid_web::Problem;
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::Api;
 use crate::authorize::authorize;
+use crate::{Api, MAX_ARCHIVE};
 
 const READ: &str = "config.projects.read";
 const WRITE: &str = "config.projects.write";
@@ -43,12 +43,17 @@ pub(crate) async fn deploy(
     State(api): State<Api>,
     headers: HeaderMap,
     Path(name): Path<String>,
-    body: Bytes,
+    body: Body,
 ) -> Response {
     let path = format!("/config/v1/projects/{name}");
     let caller = match authorize(&api, &Method::PUT, &path, &headers, WRITE).await {
         Ok(caller) => caller,
         Err(refused) => return *refused,
+    };
+    // Only now is anything read: strangers can't make the server hold an archive.
+    let Ok(body) = axum::body::to_bytes(body, MAX_ARCHIVE).await else {
+        let detail = format!("the archive has more than {MAX_ARCHIVE} bytes, or was cut off");
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail).into_response();
     };
     match try_deploy(&api, &name, &body, &caller.client_id).await {
         Ok(response) | Err(response) => response,

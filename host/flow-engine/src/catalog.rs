@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use agama_lang::diagnostic::Diagnostic;
+use agama_lang::diagnostic::{Code, Diagnostic};
 use agama_lang::effect::Catalog as _;
 use agama_lang::ir::Program;
 use agama_lang::value::Map;
@@ -20,8 +20,10 @@ use tokio::sync::watch;
 use crate::ports::{Pins, RoutineSet, Routines};
 use crate::project::{ProjectError, ProjectFiles};
 use crate::records::{ProjectRecord, ReleaseRecord, RevisionRecord};
-use crate::revision::{OtherFlows, Revision};
+use crate::revision::{OtherFlows, Revision, finding};
 
+/// The name under which plugins that are not in service are reported.
+const PLUGINS: &str = "plugins";
 /// Releases that are kept in memory for runs that began with them.
 const KEPT_RELEASES: usize = 32;
 
@@ -238,11 +240,45 @@ impl Catalog {
     pub(crate) fn report(&self, name: &str, error: &DeployError) {
         let findings = match error {
             DeployError::Refused { findings, .. } => findings.clone(),
-            other => {
+            DeployError::Project(error) => {
+                let line = match error {
+                    ProjectError::Manifest { line, .. } => u32::try_from(*line).unwrap_or(1).max(1),
+                    _ => 1,
+                };
+                let file = format!("{name}/project.json");
+                vec![finding(Code::BadProject, file, line, error.to_string(), "see docs/flows.md")]
+            }
+            other @ DeployError::Store(_) => {
                 tracing::error!(event = "project.failed", project = name, error = %other);
                 return;
             }
         };
+        self.remember_refused(name, findings);
+    }
+
+    /// Remembers and tells which plugins are not in service: those that can't be loaded, and those that a project does
+    /// not fit.
+    pub(crate) fn report_plugins(&self, adopted: Result<(), DeployError>) {
+        let hint = "the version before it stays in service";
+        let refused = self.routines.refused();
+        let mut findings: Vec<Diagnostic> = refused
+            .into_iter()
+            .map(|(file, reason)| finding(Code::BadPlugin, file, 1, reason, hint))
+            .collect();
+        match adopted {
+            Ok(()) => {}
+            Err(DeployError::Refused { findings: found, .. }) => findings.extend(found),
+            Err(error) => tracing::error!(event = "plugins.failed", %error),
+        }
+        let known = self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(PLUGINS);
+        match (known, findings.is_empty()) {
+            (None, true) => {}
+            (Some(_), true) => self.tell(PLUGINS, Vec::new()),
+            (_, false) => self.remember_refused(PLUGINS, findings),
+        }
+    }
+
+    fn remember_refused(&self, name: &str, findings: Vec<Diagnostic>) {
         for finding in &findings {
             tracing::warn!(
                 event = "project.refused",
@@ -273,7 +309,7 @@ impl Catalog {
         let _one = self.deploying.lock().await;
         let name = project.manifest.project_name.clone();
         let live = self.live();
-        let routines = self.routines.current();
+        let routines = self.routines_for(&live, &project).await?;
         let others = live.flows_besides(&name);
         let (web, set) = (self.web.clone(), Arc::clone(&routines));
         let (built, taken) = compile(move || {
@@ -312,6 +348,30 @@ impl Catalog {
         Ok(self.status_of(&name, &revision))
     }
 
+    /// The plugins that a deployment goes with: the newest, if every other project fits them and this one does; else
+    /// those in service, so that plugins that were refused don't come in by another door.
+    async fn routines_for(
+        &self,
+        live: &Arc<Release>,
+        project: &ProjectFiles,
+    ) -> Result<Arc<dyn RoutineSet>, DeployError> {
+        let current = self.routines.current();
+        if current.pins() == live.routines.pins() {
+            return Ok(current);
+        }
+        let name = &project.manifest.project_name;
+        let others = live.revisions.iter().filter(|(other, _)| *other != name);
+        let projects = others.map(|(_, revision)| revision.project.clone()).chain([project.clone()]);
+        for candidate in projects {
+            let others = live.flows_besides(&candidate.manifest.project_name);
+            let (web, set) = (self.web.clone(), Arc::clone(&current));
+            if compile(move || Revision::build(candidate, &others, &*set, &web)).await?.is_err() {
+                return Ok(Arc::clone(&live.routines));
+            }
+        }
+        Ok(current)
+    }
+
     /// Puts changed plugins into service, if every project still fits them.
     pub(crate) async fn adopt_routines(&self) -> Result<(), DeployError> {
         let _one = self.deploying.lock().await;
@@ -333,7 +393,7 @@ impl Catalog {
         self.remember(&release);
         self.live.store(release);
         tracing::info!(event = "plugins.adopted");
-        self.tell("plugins", Vec::new());
+        self.tell(PLUGINS, Vec::new());
         Ok(())
     }
 
@@ -347,12 +407,13 @@ impl Catalog {
         self.live().revisions.get(name).map(|revision| self.status_of(name, revision))
     }
 
-    /// Why the newest version of the project with this flow is not in service.
+    /// Why the newest version of the project with this flow, or of a plugin, is not in service.
     pub(crate) fn refused_for(&self, flow: &str) -> Option<(String, Vec<Diagnostic>)> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.live();
         let (name, _) = live.revisions.iter().find(|(_, revision)| revision.programs.contains_key(flow))?;
-        refused.get(name).map(|findings| (name.clone(), findings.clone()))
+        let name = [name.as_str(), PLUGINS].into_iter().find(|name| refused.contains_key(*name))?;
+        refused.get(name).map(|findings| (name.to_owned(), findings.clone()))
     }
 
     fn status_of(&self, name: &str, revision: &Revision) -> ProjectStatus {

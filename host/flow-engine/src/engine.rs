@@ -62,6 +62,8 @@ struct Inner {
     routines: Arc<dyn Routines>,
     settings: FlowSettings,
     catalog: Catalog,
+    /// Turns true when the server stops: streams end then.
+    stopping: tokio::sync::watch::Sender<bool>,
 }
 
 /// Why a flow could not be launched.
@@ -133,12 +135,30 @@ impl Engine {
     pub async fn new(parts: EngineParts) -> Result<Self, EngineError> {
         let EngineParts { env, store, sealer, web, routines, settings } = parts;
         let catalog = Catalog::open(env.clone(), store.clone(), web.clone(), Arc::clone(&routines)).await?;
-        Ok(Self(Arc::new(Inner { env, store, sealer, web, routines, settings, catalog })))
+        Ok(Self(Arc::new(Inner {
+            env,
+            store,
+            sealer,
+            web,
+            routines,
+            settings,
+            catalog,
+            stopping: tokio::sync::watch::channel(false).0,
+        })))
     }
 
     /// Projects: deploy, list.
     pub fn catalog(&self) -> &Catalog {
         &self.0.catalog
+    }
+
+    /// Ends what would never end by itself: the streams of development pages.
+    pub fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
+    pub(crate) fn stopping(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.0.stopping.subscribe()
     }
 
     /// Section `flows` of the settings.
@@ -203,7 +223,7 @@ impl Engine {
         let lifetime = program.timeout().map_or(most, |timeout| timeout.min(most));
         let deadline = now.plus(lifetime);
         let mut run = RunRecord {
-            id: RunId::generate(self.env()),
+            id: start.run,
             flow: start.flow.clone(),
             browser: start.browser,
             owner: start.owner,
@@ -330,8 +350,7 @@ impl Engine {
         };
         metrics::counter!("flow_runs_finished_total", "outcome" => word).increment(1);
         tracing::info!(event = "flow.finished", run = %run.id, flow = run.flow, outcome = word);
-        let finished =
-            Finished { run: run.id.clone(), flow: run.flow.clone(), outcome, proofs, trusted: false };
+        let finished = Finished { run: run.id.clone(), flow: run.flow.clone(), outcome, proofs };
         let bytes = postcard::to_stdvec(&finished).map_err(|error| EngineError::Saved(error.to_string()))?;
         let sealed = self
             .sealer()

@@ -37,6 +37,8 @@ pub struct Owner {
 /// A request to start a run.
 #[derive(Debug, Clone)]
 pub struct Start {
+    /// The id the run gets: known to its owner before it begins, so that no other run can be taken for it.
+    pub run: RunId,
     /// Qualified name of the flow.
     pub flow: String,
     /// Inputs that the owner offers, by name; those that the flow does not declare are dropped.
@@ -76,6 +78,4 @@ pub struct Finished {
     pub outcome: Outcome,
     /// What was proved, in order.
     pub proofs: Vec<Proof>,
-    /// Whether the operator trusts this flow's word without a proof (`proof = "trust-flow"`).
-    pub trusted: bool,
 }

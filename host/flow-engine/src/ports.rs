@@ -36,7 +36,10 @@ pub trait Routines: Send + Sync {
     /// The set that a stored revision was compiled against; an error names the digest that is gone.
     fn pinned<'a>(&'a self, pins: &'a Pins) -> BoxFuture<'a, Result<Arc<dyn RoutineSet>, CallError>>;
 
-    /// Ticks whenever `current` changes.
+    /// What could not be put into service, and why, by file: empty when all is well.
+    fn refused(&self) -> BTreeMap<String, String>;
+
+    /// Ticks whenever `current` or `refused` changes.
     fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
 }
 

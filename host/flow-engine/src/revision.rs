@@ -169,7 +169,7 @@ fn templates(project: &ProjectFiles, web: &Web) -> (minijinja::Environment<'stat
     (environment, found)
 }
 
-fn finding(code: Code, file: String, line: u32, message: String, hint: &str) -> Diagnostic {
+pub(crate) fn finding(code: Code, file: String, line: u32, message: String, hint: &str) -> Diagnostic {
     Diagnostic {
         code,
         severity: Severity::Error,

@@ -90,16 +90,75 @@ pub(crate) fn token_fits(sealer: &Sealer, run: &RunRecord, token: &str) -> Token
     }
 }
 
-/// Names of a page's fields whose values must stay secret: passwords and one-time codes.
+/// Names of a page's fields whose values must stay secret: passwords and one-time codes. HTML in any of its spellings:
+/// upper case, quotes of either kind or none.
 pub(crate) fn secret_fields(html: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, _) in html.match_indices("<input") {
-        let tag = html.get(at..).and_then(|rest| rest.split('>').next()).unwrap_or_default();
-        let secret = tag.contains("type=\"password\"") || tag.contains("one-time-code");
-        let name = tag.split_once(" name=\"").and_then(|(_, rest)| rest.split('"').next());
-        if let (true, Some(name)) = (secret, name) {
+    let lower = html.to_ascii_lowercase();
+    for (at, _) in lower.match_indices("<input") {
+        let attributes = attributes(html.get(at + "<input".len()..).unwrap_or_default());
+        let value = |name: &str| {
+            attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        };
+        let secret = value("type").is_some_and(|kind| kind.eq_ignore_ascii_case("password"))
+            || value("autocomplete").is_some_and(|hint| hint.to_ascii_lowercase().contains("one-time-code"));
+        if let (true, Some(name)) = (secret, value("name")) {
             found.push(name.to_owned());
         }
     }
     found
+}
+
+/// The attributes of a tag, up to its end.
+fn attributes(tag: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = tag.trim_start();
+    while !rest.is_empty() && !rest.starts_with('>') {
+        let end = rest.find(|c: char| c == '=' || c == '>' || c.is_whitespace()).unwrap_or(rest.len());
+        let (name, after) = rest.split_at(end);
+        let after = after.trim_start();
+        let Some(value) = after.strip_prefix('=') else {
+            // A slash, or an attribute without a value.
+            found.push((name.to_owned(), String::new()));
+            rest = if end == 0 { after.get(1..).unwrap_or_default() } else { after };
+            continue;
+        };
+        let value = value.trim_start();
+        let (value, after) = match value.chars().next() {
+            Some(quote @ ('"' | '\'')) => {
+                let inner = value.get(1..).unwrap_or_default();
+                inner.split_once(quote).unwrap_or((inner, ""))
+            }
+            _ => value.split_at(value.find(|c: char| c == '>' || c.is_whitespace()).unwrap_or(value.len())),
+        };
+        found.push((name.to_owned(), value.to_owned()));
+        rest = after.trim_start();
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::secret_fields;
+
+    #[test]
+    fn secret_fields_are_found_however_the_page_writes_them() {
+        for tag in [
+            r#"<input type="password" name="x">"#,
+            "<input name=x type=password>",
+            "<INPUT NAME='x' TYPE='PASSWORD'/>",
+            "<input\n  value=\"a > b\"\n  type = \"password\"\n  name = \"x\">",
+            r#"<input required autocomplete="section-a one-time-code" name="x">"#,
+        ] {
+            assert_eq!(secret_fields(tag), ["x"], "{tag}");
+        }
+        for tag in [
+            "<input name=x>",
+            "<p>type=password name=x</p>",
+            "<input name=x type=text> type=password",
+            "<input",
+        ] {
+            assert!(secret_fields(tag).is_empty(), "{tag}");
+        }
+    }
 }

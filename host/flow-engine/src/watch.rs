@@ -81,11 +81,12 @@ impl Engine {
     pub fn follow_plugins(&self) {
         let engine = self.clone();
         let mut changes = engine.routines().changes();
+        // What was refused before this began is told too.
+        changes.mark_changed();
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
-                if let Err(error) = engine.catalog().adopt_routines().await {
-                    engine.catalog().report("plugins", &error);
-                }
+                let adopted = engine.catalog().adopt_routines().await;
+                engine.catalog().report_plugins(adopted);
             }
         });
     }
@@ -102,7 +103,7 @@ async fn follow(engine: Engine, folder: PathBuf, mut changed: mpsc::UnboundedRec
                 && let Err(error) = engine.load_project(&project).await
             {
                 // Findings were reported by the catalog; what stops the reading itself is told here.
-                if !matches!(error, DeployError::Refused { .. }) {
+                if let DeployError::Project(_) = error {
                     let name = project.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     engine.catalog().report(&name, &error);
                 }

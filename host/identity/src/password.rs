@@ -35,9 +35,9 @@ pub struct Passwords {
 
 struct Pool {
     /// One permit for each hash that may wait or run.
-    waiting: Semaphore,
+    waiting: Arc<Semaphore>,
     /// One permit for each core.
-    running: Semaphore,
+    running: Arc<Semaphore>,
     computed: AtomicU64,
     /// What a password of nobody is compared with.
     dummy: String,
@@ -65,8 +65,8 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let dummy = hash_now(&env, "nobody has this password")?;
         let pool = Arc::new(Pool {
-            waiting: Semaphore::new(cores * QUEUE),
-            running: Semaphore::new(cores),
+            waiting: Arc::new(Semaphore::new(cores * QUEUE)),
+            running: Arc::new(Semaphore::new(cores)),
             computed: AtomicU64::new(0),
             dummy,
         });
@@ -82,10 +82,16 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, IdentityError> + Send + 'static,
     ) -> Result<T, IdentityError> {
-        let _waiting = self.pool.waiting.try_acquire().map_err(|_| IdentityError::Busy)?;
-        let _running = self.pool.running.acquire().await.map_err(|_| IdentityError::Busy)?;
+        let waiting = Arc::clone(&self.pool.waiting).try_acquire_owned().map_err(|_| IdentityError::Busy)?;
+        let running = Arc::clone(&self.pool.running).acquire_owned().await;
+        let running = running.map_err(|_| IdentityError::Busy)?;
         self.pool.computed.fetch_add(1, Ordering::SeqCst);
-        tokio::task::spawn_blocking(work).await.map_err(|_| IdentityError::Hashing)?
+        let done = tokio::task::spawn_blocking(move || {
+            // The permits are given back when the work is over, not when somebody stops waiting for it.
+            let _places = (waiting, running);
+            work()
+        });
+        done.await.map_err(|_| IdentityError::Hashing)?
     }
 
     /// The person, if login and password are right. Unknown, disabled and password-less people cost the same work.

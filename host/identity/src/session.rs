@@ -85,7 +85,9 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Starts a session; one of the same person in the same browser ends. Answers it and the new cookie's value.
+    /// Starts a session; answers it and the new cookie's value. Where the same person was signed in in this browser the
+    /// session goes on with its id, under a new cookie and with what was proved now: what other applications got from
+    /// it stays alive.
     pub async fn start(&self, new: NewSession) -> Result<(Session, Secret), IdentityError> {
         let token = OpaqueToken::generate(TokenKind::Session, &*self.env.rng);
         let now = self.env.now();
@@ -102,10 +104,12 @@ impl Sessions {
             last_seen_at: now,
             expires_at: now.plus(Duration::from_secs(self.settings.session_lifetime_seconds)),
         };
+        let mut session = session;
         let mut batch = Batch::new();
         for old in self.of_browser(&session.browser).await? {
             if old.person == session.person {
                 batch = batch.delete::<Session>(&old.hash, Expect::Any);
+                (session.id, session.created_at) = (old.id, old.created_at);
             }
         }
         let audit = AuditEvent::new("session.started", session.person.as_str(), session.id.as_str());

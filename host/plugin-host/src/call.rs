@@ -96,7 +96,11 @@ fn from_result(value: &Val, ty: &Type) -> Result<Value, Box<CallError>> {
         Ok(value) => Ok(side(value, ok)),
         Err(value) => {
             let data = side(value, err);
-            let message = data.as_str().map_or_else(|| data.redacted().to_string(), str::to_owned);
+            let message = match &data {
+                // As people may see it: secret text reads •••.
+                Value::String(text) => text.to_string(),
+                other => other.redacted().to_string(),
+            };
             Err(Box::new(CallError { code: "failed".to_owned(), message, data }))
         }
     }

@@ -72,6 +72,19 @@ pub(crate) fn check(value: Value, ty: &Type, path: &str, depth: usize) -> Result
         }
         (Type::Option(_), Value::Null) => Ok(Value::Null),
         (Type::Option(inner), value) => check(value, inner, path, depth + 1),
+        (Type::Result(ok, err), Value::Map(map)) if map.len() == 1 => {
+            let (side, value) = map.into_iter().next().unwrap_or_default();
+            let inner = match side.as_str() {
+                "ok" => ok,
+                "err" => err,
+                _ => return Err(format!("{path}.{side}: expected {ty}: a map with one key, ok or err")),
+            };
+            let value = match inner {
+                Some(inner) => check(value, inner, &format!("{path}.{side}"), depth + 1)?,
+                None => Value::Null,
+            };
+            Ok(Value::Map(Map::from_iter([(side, value)])))
+        }
         (Type::Record(fields), Value::Map(mut map)) => {
             let mut checked = Map::new();
             for (name, ty) in fields {
@@ -140,7 +153,14 @@ pub(crate) fn lower(value: &Value, ty: &Type) -> Result<Val, Misfit> {
             }
             Val::Record(lowered)
         }
-        Type::Result(_, _) => return Err("a result can't be an argument".to_owned()),
+        Type::Result(ok, err) => {
+            let map = value.as_map().ok_or_else(|| misfit("value", ty, value))?;
+            let side = |name: &str, ty: &Option<Box<Type>>| match (map.get(name), ty) {
+                (Some(value), Some(ty)) => lower(value, ty).map(|value| Some(Box::new(value))),
+                _ => Ok(None),
+            };
+            Val::Result(if map.contains_key("ok") { Ok(side("ok", ok)?) } else { Err(side("err", err)?) })
+        }
     })
 }
 
@@ -172,6 +192,18 @@ pub(crate) fn lift(value: &Val, ty: &Type) -> Value {
             Value::List(items.iter().zip(types).map(|(value, ty)| lift(value, ty)).collect())
         }
         (Val::Option(Some(inner)), Type::Option(ty)) => lift(inner, ty),
+        // Inside of another value; at the top a result is the call's own (see `call.rs`).
+        (Val::Result(result), Type::Result(ok, err)) => {
+            let (name, value, ty) = match result {
+                Ok(value) => ("ok", value, ok),
+                Err(value) => ("err", value, err),
+            };
+            let value = match (value, ty) {
+                (Some(value), Some(ty)) => lift(value, ty),
+                _ => Value::Null,
+            };
+            Value::Map(Map::from_iter([(name.to_owned(), value)]))
+        }
         (Val::Record(fields), Type::Record(types)) => {
             let lifted =
                 fields.iter().zip(types).map(|((name, value), (_, ty))| (camel(name), lift(value, ty)));

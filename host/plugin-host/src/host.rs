@@ -115,6 +115,8 @@ struct Inner {
     modules: Arc<BTreeMap<String, Module>>,
     current: ArcSwap<Set>,
     by_digest: Mutex<HashMap<String, Arc<Plugin>>>,
+    /// Files that could not be loaded, with the reason.
+    refused: Mutex<BTreeMap<String, String>>,
     changes: watch::Sender<u64>,
 }
 
@@ -169,6 +171,7 @@ impl PluginHost {
             modules,
             current: ArcSwap::from_pointee(empty),
             by_digest: Mutex::default(),
+            refused: Mutex::default(),
             changes: watch::channel(0).0,
         })))
     }
@@ -184,27 +187,52 @@ impl PluginHost {
         };
         files.retain(|file| file.extension().is_some_and(|extension| extension == "wasm"));
         files.sort();
+        let mut refused = BTreeMap::new();
         for file in files {
-            match std::fs::read(&file) {
-                Ok(bytes) => {
-                    if let Err(error) = self.load(bytes).await {
-                        tracing::error!(event = "plugin.refused", file = %file.display(), %error);
-                    }
-                }
-                Err(error) => tracing::error!(event = "plugin.unreadable", file = %file.display(), %error),
+            let loaded = match std::fs::read(&file) {
+                Ok(bytes) => self.load(bytes).await.map(drop).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(error) = loaded {
+                tracing::error!(event = "plugin.refused", file = %file.display(), error);
+                refused.insert(file.display().to_string(), error);
             }
         }
+        self.refuse(refused);
         Ok(())
     }
 
-    /// Loads a component and puts it into service in place of the plugin of its name.
+    /// Remembers what could not be loaded, for whoever shows it.
+    fn refuse(&self, refused: BTreeMap<String, String>) {
+        let mut known = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != refused {
+            *known = refused;
+            drop(known);
+            self.0.changes.send_modify(|ticks| *ticks += 1);
+        }
+    }
+
+    /// Loads a component that the operator accepts, and puts it into service in place of the plugin of its name.
     pub async fn load(&self, bytes: Vec<u8>) -> Result<String, LoadError> {
+        self.load_if(bytes, Self::accept).await
+    }
+
+    /// Loads a component that came with the server itself.
+    pub async fn load_trusted(&self, bytes: Vec<u8>) -> Result<String, LoadError> {
+        self.load_if(bytes, |_, _| Ok(())).await
+    }
+
+    async fn load_if(
+        &self,
+        bytes: Vec<u8>,
+        accept: impl Fn(&Self, &Plugin) -> Result<(), LoadError>,
+    ) -> Result<String, LoadError> {
         let digest = agamid_core::secret::sha256_hex(&bytes);
         if self.0.current.load().plugins.values().any(|plugin| plugin.digest == digest) {
             return Ok(digest);
         }
         let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
-        self.accept(&plugin)?;
+        accept(self, &plugin)?;
         let manifest = &plugin.manifest;
         let record = PluginRecord {
             digest: plugin.digest.clone(),
@@ -256,7 +284,7 @@ impl PluginHost {
             return Ok(());
         }
         Err(LoadError::Refused(format!(
-            "{name} is not accepted: add `\"{name}\" = \"{}\"` to [seed.plugins.digests]",
+            "{name} is not accepted: add `\"{name}\" = \"{}\"` to [lock.plugins.digests]",
             plugin.digest
         )))
     }
@@ -297,8 +325,8 @@ impl PluginHost {
         let found = self.0.store.get::<PluginRecord>(digest).await.map_err(|error| error.to_string())?;
         let record = found.ok_or_else(|| format!("the plugin with digest {digest} is gone"))?.record;
         let bytes = STANDARD.decode(record.component).map_err(|error| error.to_string())?;
+        // Only what was accepted is in the store.
         let plugin = self.compile(bytes).await?;
-        self.accept(&plugin).map_err(|error| error.to_string())?;
         self.remember(&plugin);
         Ok(plugin)
     }
@@ -331,6 +359,10 @@ impl Routines for PluginHost {
             let set: Arc<dyn RoutineSet> = Arc::new(self.set(plugins));
             Ok(set)
         })
+    }
+
+    fn refused(&self) -> BTreeMap<String, String> {
+        self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -173,7 +173,7 @@ fn check_host(web: &Web, request: &Request<Body>) -> Option<Response> {
     if host.is_none_or(|host| host.eq_ignore_ascii_case(web.host().as_bytes())) {
         return None;
     }
-    if request.method() == Method::GET && web.is_dev() {
+    if request.method() == Method::GET && web.gathers_hosts() {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Some(Redirect::temporary(&web.url(path)).into_response());
     }

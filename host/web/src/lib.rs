@@ -42,6 +42,8 @@ pub struct WebConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether flows are watched: pages then show findings and listen for changes.
     pub dev: bool,
+    /// Whether a page asked for under another host is sent to the issuer's: the demo, which people open by address too.
+    pub gathers_hosts: bool,
 }
 
 /// Why the web part can't start.
@@ -116,6 +118,10 @@ impl Web {
     /// Whether flows are watched.
     pub fn is_dev(&self) -> bool {
         self.0.config.dev
+    }
+
+    pub(crate) fn gathers_hosts(&self) -> bool {
+        self.0.config.gathers_hosts
     }
 
     pub(crate) fn host(&self) -> &str {

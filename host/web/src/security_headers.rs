@@ -47,6 +47,13 @@ impl Web {
 
 /// Nothing that could end the directive or widen it.
 fn is_origin(text: &str) -> bool {
+    let of_an_app = text.strip_suffix(':').is_some_and(|scheme| {
+        scheme.contains('.')
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+'))
+    });
+    if of_an_app {
+        return true;
+    }
     let (Some(start), Some(end)) = (text.find("://").map(|at| at + 3), Some(text.len())) else {
         return false;
     };

@@ -12,6 +12,7 @@ fn web(issuer: &str) -> Web {
         issuer: issuer.parse().unwrap(),
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
         dev: false,
+        gathers_hosts: false,
     };
     Web::new(config, Env::system()).unwrap()
 }
@@ -50,7 +51,12 @@ async fn text(response: Response) -> String {
 #[test]
 fn the_issuer_is_https_or_loopback_and_a_bare_origin() {
     let ok = |issuer: &str| {
-        let config = WebConfig { issuer: issuer.parse().unwrap(), trusted_proxies: Vec::new(), dev: false };
+        let config = WebConfig {
+            issuer: issuer.parse().unwrap(),
+            trusted_proxies: Vec::new(),
+            dev: false,
+            gathers_hosts: false,
+        };
         Web::new(config, Env::system()).is_ok()
     };
     for good in [

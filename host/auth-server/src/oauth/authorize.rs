@@ -19,7 +19,7 @@ use axum::response::Response;
 use crate::AuthServer;
 use crate::client::{Client, GrantType};
 use crate::error::{Code, OauthError};
-use crate::oauth::form::{Parameters, twice};
+use crate::oauth::form::{Parameters, check_length, twice};
 use crate::oauth::par;
 use crate::transaction::Transaction;
 use check_redirect_uri::check_redirect_uri;
@@ -110,6 +110,7 @@ async fn begin(
     browser: Option<String>,
 ) -> Result<Versioned<Transaction>, Refusal> {
     let page = |description: &str| Refusal::Page(OauthError::new(Code::InvalidRequest, description));
+    check_length(encoded.as_bytes()).map_err(Refusal::Page)?;
     let (parameters, repeated) = Parameters::read(encoded.as_bytes());
     let risky = ["client_id", "redirect_uri", "request_uri", "response_mode"];
     if let Some(name) = repeated.as_deref().filter(|name| risky.contains(name)) {

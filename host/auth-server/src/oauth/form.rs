@@ -8,6 +8,8 @@ use crate::error::{Code, OauthError};
 
 /// Values of one `scope` parameter.
 pub(crate) const MAX_SCOPES: usize = 100;
+/// The longest authorization or logout request, however it is sent, in bytes: it is kept, and may become a link again.
+pub(crate) const MAX_REQUEST: usize = 8 * 1024;
 /// Parameters of one request.
 const MAX_PARAMETERS: usize = 256;
 
@@ -88,6 +90,14 @@ pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Refuses a request that is too long to be kept.
+pub(crate) fn check_length(encoded: &[u8]) -> Result<(), OauthError> {
+    if encoded.len() <= MAX_REQUEST {
+        return Ok(());
+    }
+    Err(OauthError::new(Code::InvalidRequest, format!("the request is longer than {MAX_REQUEST} bytes")))
 }
 
 /// The error for a parameter sent twice.

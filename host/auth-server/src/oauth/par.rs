@@ -14,7 +14,7 @@ use crate::AuthServer;
 use crate::error::{Code, OauthError};
 use crate::oauth::authorize::{Refusal, read_request};
 use crate::oauth::client_auth::authenticate;
-use crate::oauth::form::Parameters;
+use crate::oauth::form::{Parameters, check_length};
 
 /// What a request_uri of ours starts with.
 pub(crate) const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
@@ -36,6 +36,7 @@ pub(crate) async fn post(
     }
     parameters.set("client_id", &client.client_id);
     let encoded = parameters.encode();
+    check_length(encoded.as_bytes())?;
     read_request(&server, &client, &encoded).map_err(|refusal| match refusal {
         Refusal::Page(error) | Refusal::Redirect { error, .. } => error,
     })?;

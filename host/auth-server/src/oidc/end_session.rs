@@ -21,7 +21,7 @@ use crate::AuthServer;
 use crate::client::Client;
 use crate::error::{Code, OauthError};
 use crate::oauth::authorize::respond::{origin_of, see_other};
-use crate::oauth::form::{Parameters, twice};
+use crate::oauth::form::{Parameters, check_length, twice};
 
 /// The flow that asks.
 const FLOW: &str = "agamid.logout";
@@ -41,8 +41,8 @@ pub(crate) struct Logout {
     redirect_uri: Option<String>,
     state: Option<String>,
     locales: Vec<String>,
-    /// The question is asked.
-    waiting: bool,
+    /// The run that asks.
+    waiting: Option<RunId>,
     expires_at: Timestamp,
 }
 
@@ -111,6 +111,7 @@ pub(crate) async fn resume(
 /// Checks what is asked, in order: client, ID token, where to go afterwards.
 async fn begin(server: &AuthServer, encoded: &[u8]) -> Result<Logout, OauthError> {
     let invalid = |reason: &str| OauthError::new(Code::InvalidRequest, reason);
+    check_length(encoded)?;
     let (parameters, repeated) = Parameters::read(encoded);
     if let Some(name) = repeated {
         return Err(twice(&name));
@@ -161,7 +162,7 @@ async fn begin(server: &AuthServer, encoded: &[u8]) -> Result<Logout, OauthError
         redirect_uri,
         state: parameters.get("state").map(str::to_owned),
         locales: locales.split(' ').filter(|tag| !tag.is_empty()).take(10).map(str::to_owned).collect(),
-        waiting: false,
+        waiting: None,
         expires_at: server.env().now().plus(LIFETIME),
     })
 }
@@ -228,7 +229,8 @@ async fn ask(
     client: Option<Client>,
     session: &Session,
 ) -> Result<Response, OauthError> {
-    logout.waiting = true;
+    let run = RunId::generate(server.env());
+    logout.waiting = Some(run.clone());
     server.store().commit(Batch::new().put(&logout, Expect::Any)).await?;
     let scope = OrgScope::One(session.organisation.clone());
     let person = server.identity().persons.get(&scope, &session.person).await?;
@@ -241,6 +243,7 @@ async fn ask(
     let started = server
         .engine()
         .start(Start {
+            run,
             flow: FLOW.to_owned(),
             inputs,
             launch: None,
@@ -273,7 +276,9 @@ async fn after_question(
 ) -> Result<Response, OauthError> {
     let browser = logout.browser.as_deref().unwrap_or_default();
     let finished = server.engine().take(run, OwnerKind::Logout, logout.id.as_str(), browser).await;
-    let Some(finished) = finished.map_err(OauthError::server)?.filter(|_| logout.waiting) else {
+    let Some(finished) =
+        finished.map_err(OauthError::server)?.filter(|_| logout.waiting.as_ref() == Some(run))
+    else {
         return Ok(server.over(visit));
     };
     let decision = finished.outcome.data.as_map().and_then(|data| data.get("decision")?.as_str());

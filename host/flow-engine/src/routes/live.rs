@@ -28,11 +28,14 @@ pub(super) async fn get(
     } else {
         changes.mark_unchanged();
     }
-    let events = unfold(changes, |mut changes| async move {
-        changes.changed().await.ok()?;
+    let events = unfold((changes, engine.stopping()), |(mut changes, mut stopping)| async move {
+        tokio::select! {
+            changed = changes.changed() => changed.ok()?,
+            _ = stopping.wait_for(|stopping| *stopping) => return None,
+        }
         let change = changes.borrow_and_update().clone();
         let event = Event::default().json_data(&change).unwrap_or_default();
-        Some((Ok(event), changes))
+        Some((Ok(event), (changes, stopping)))
     });
     Sse::new(events).keep_alive(KeepAlive::default())
 }

@@ -91,13 +91,21 @@ fn copy(found: &Versioned<RunRecord>) -> Versioned<RunRecord> {
 /// What the form means to the flow. Values of secret fields are marked.
 fn answer(paused: &Paused, mut form: Map, url: String) -> Resume {
     for name in &paused.secret_fields {
-        if let Some(value) = form.get_mut(name)
-            && let Some(text) = value.as_str()
-        {
-            *value = Value::secret(text);
+        if let Some(value) = form.get_mut(name) {
+            hide(value);
         }
     }
     if form.shift_remove("_abort").is_some() { Resume::Abort { form, url } } else { Resume::Form(form) }
+}
+
+/// Marks every text in a value as secret.
+fn hide(value: &mut Value) {
+    match value {
+        Value::String(text) => *value = Value::secret(text.as_str()),
+        Value::List(items) => items.iter_mut().for_each(hide),
+        Value::Map(map) => map.values_mut().for_each(hide),
+        _ => {}
+    }
 }
 
 /// A form as a flow sees it: one value a string, several a list. A JSON body keeps its types.

@@ -45,6 +45,10 @@ impl Routines for Abilities {
         Box::pin(async { Ok(self.current()) })
     }
 
+    fn refused(&self) -> std::collections::BTreeMap<String, String> {
+        std::collections::BTreeMap::new()
+    }
+
     fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
         self.0.subscribe()
     }
@@ -135,7 +139,12 @@ pub(super) fn project(name: &str, flows: &[(&str, &str)]) -> ProjectFiles {
 }
 
 async fn engine(env: &Env, store: &Store, key: &EnvelopeKey) -> (Engine, Router) {
-    let config = WebConfig { issuer: ORIGIN.parse().unwrap(), trusted_proxies: Vec::new(), dev: true };
+    let config = WebConfig {
+        issuer: ORIGIN.parse().unwrap(),
+        trusted_proxies: Vec::new(),
+        dev: true,
+        gathers_hosts: false,
+    };
     let web = Web::new(config, env.clone()).unwrap();
     let parts = EngineParts {
         env: env.clone(),
@@ -182,6 +191,7 @@ impl House {
     pub(super) async fn start(&self, flow: &str) -> String {
         let inputs = Map::from_iter([("person".to_owned(), Value::from(self.person.as_str()))]);
         let start = Start {
+            run: agamid_core::id::RunId::generate(&agamid_core::Env::system()),
             flow: flow.to_owned(),
             inputs,
             launch: None,

@@ -25,6 +25,7 @@ async fn echo() -> PluginHost {
          pair: func(it: tuple<u32, string>) -> tuple<u32, string>;
          perhaps: func(it: option<u32>) -> option<u32>;
          last: func(first: u32, second: option<u32>) -> option<u32>;
+         either: func(it: result<u32, u32>) -> list<result<u32, u32>>;
          check: func(good: bool, it: string) -> result<string, string>;
          nothing: func();",
     );
@@ -49,7 +50,10 @@ async fn echo() -> PluginHost {
         two("hidden"),
         two("numbers"),
         two("perhaps"),
-        r#"(func (export "test:guest/it@0.1.0#pair") (param i32 i32 i32) (result i32)
+        r#"(func (export "test:guest/it@0.1.0#either") (param i32 i32) (result i32)
+            (i32.store8 (i32.const 64) (local.get 0)) (i32.store (i32.const 68) (local.get 1))
+            (i32.store (i32.const 16) (i32.const 64)) (i32.store (i32.const 20) (i32.const 1)) (i32.const 16))
+        (func (export "test:guest/it@0.1.0#pair") (param i32 i32 i32) (result i32)
             (i32.store (i32.const 16) (local.get 0)) (i32.store (i32.const 20) (local.get 1))
             (i32.store (i32.const 24) (local.get 2)) (i32.const 16))
         (func (export "test:guest/it@0.1.0#last") (param i32 i32 i32) (result i32)
@@ -112,6 +116,12 @@ async fn every_type_of_value_comes_back_as_it_went() {
         let expected = if function == "check" { "fine".into() } else { args[0].clone() };
         assert_eq!(call(&host, function, args).await, Ok(expected), "{function}");
     }
+    for side in ["ok", "err"] {
+        let value = map(&[(side, Value::Number(5.0))]);
+        assert_eq!(call(&host, "either", vec![value.clone()]).await, Ok(Value::List(vec![value])), "{side}");
+    }
+    let neither = call(&host, "either", vec![map(&[("other", Value::Null)])]).await.unwrap_err();
+    assert!(neither.message.contains("ok or err"), "{}", neither.message);
     assert_eq!(call(&host, "nothing", Vec::new()).await, Ok(Value::Null));
     // Names may be written as other languages do, and an optional argument at the end be left out.
     let snake: Vec<_> = person().into_iter().filter(|(name, _)| *name != "nickName").collect();

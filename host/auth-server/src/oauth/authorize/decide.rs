@@ -16,8 +16,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) accounts: usize,
     /// Whether the session is somebody else's than the request names.
     pub(crate) wrong_person: bool,
-    /// The ACR that the request (or its client) asks for and the server can run, if any.
-    pub(crate) wanted_acr: Option<&'a str>,
+    /// Whether the session's ACR is one that the request (or its client) asks for, or none is asked for.
+    pub(crate) acr_fits: bool,
     /// Whether the person allowed what is asked, or need not be asked.
     pub(crate) consent_given: bool,
     pub(crate) logged_in: bool,
@@ -57,8 +57,11 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Need {
 fn needs_login(facts: &Facts<'_>, session: &Session) -> bool {
     let age = facts.now.since(session.authenticated_at);
     let too_old = facts.request.max_age.is_some_and(|most| age >= Duration::from_secs(most));
-    let other_acr = facts.wanted_acr.is_some_and(|wanted| wanted != session.acr);
-    facts.request.asks(Prompt::Login) || facts.other_account || facts.wrong_person || too_old || other_acr
+    facts.request.asks(Prompt::Login)
+        || facts.other_account
+        || facts.wrong_person
+        || too_old
+        || !facts.acr_fits
 }
 
 #[cfg(test)]
@@ -117,7 +120,7 @@ mod tests {
                 session: Some(&session),
                 accounts: 1,
                 wrong_person: false,
-                wanted_acr: None,
+                acr_fits: true,
                 consent_given: true,
                 logged_in: false,
                 selected: false,
@@ -136,8 +139,7 @@ mod tests {
         assert_eq!(need(&[], Some(100), &|_| ()), Need::Login);
         assert_eq!(need(&[], Some(101), &|_| ()), Need::Nothing);
         assert_eq!(need(&[], Some(0), &|f| f.logged_in = true), Need::Nothing);
-        assert_eq!(need(&[], None, &|f| f.wanted_acr = Some("agama_b")), Need::Login);
-        assert_eq!(need(&[], None, &|f| f.wanted_acr = Some("agama_a")), Need::Nothing);
+        assert_eq!(need(&[], None, &|f| f.acr_fits = false), Need::Login);
         assert_eq!(need(&[], None, &|f| f.wrong_person = true), Need::Login);
         assert_eq!(need(&[], None, &|f| f.consent_given = false), Need::Consent);
         assert_eq!(need(&[Prompt::Consent], None, &|_| ()), Need::Consent);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use agamid_core::id::{FamilyId, PersonId, SessionId};
+use agamid_core::id::{FamilyId, PersonId, RunId, SessionId};
 use agamid_core::secret::{OpaqueToken, TokenKind};
 use agamid_flow_engine::agama_lang::value::{Map, Value};
 use agamid_flow_engine::{EngineError, Finished, LaunchError, Next, Owner, OwnerKind, Start};
@@ -27,8 +27,21 @@ use crate::transaction::Transaction;
 const CONSENT_FLOW: &str = "agamid.consent";
 const SELECT_FLOW: &str = "agamid.select";
 
-/// A flow to log in with: its name, inputs from the request, and its ACR value without them.
-type Launch = (String, Option<Map>, String);
+/// A flow to log in with.
+struct Launch {
+    flow: String,
+    /// Inputs from the request, where the request (or its client) chose the flow.
+    inputs: Option<Map>,
+    /// ACR values that satisfy the request; none are asked for where this is empty.
+    acceptable: Vec<String>,
+}
+
+impl Launch {
+    /// Whether a session of this ACR is good enough.
+    fn fits(&self, acr: &str) -> bool {
+        self.acceptable.is_empty() || self.acceptable.iter().any(|known| known == acr)
+    }
+}
 
 impl AuthServer {
     /// Does what the transaction needs next.
@@ -56,14 +69,18 @@ impl AuthServer {
         let client = client.ok_or_else(|| OauthError::new(Code::UnauthorizedClient, "the client is gone"))?;
         let browser = found.record.browser.clone().unwrap_or_default();
         let session = self.session_for(headers, &found.record, &browser).await?;
-        let accounts = self.identity().sessions.of_browser(&browser).await?;
+        // The browser's cookie alone shows nobody's name and gives nobody's session: it outlives the sessions' own.
+        let accounts = match self.cookie_session(headers, &browser).await? {
+            Some(_) => self.identity().sessions.of_browser(&browser).await?,
+            None => Vec::new(),
+        };
         let launch = self.launch(&client, &found.record)?;
         let wrong_person = self.is_wrong_person(&client, request, session.as_ref());
         if wrong_person && found.record.logged_in {
             let reason = "another person logged in than the one that was named";
             return Err(OauthError::new(Code::LoginRequired, reason));
         }
-        let explicit = !request.acr_values.is_empty() || !client.default_acr_values.is_empty();
+        let acr_fits = session.as_ref().is_none_or(|session| launch.fits(&session.acr));
         let consent_given = match &session {
             Some(session) if client.require_consent => {
                 let items = request.consent_items();
@@ -76,7 +93,7 @@ impl AuthServer {
             session: session.as_ref(),
             accounts: accounts.len(),
             wrong_person,
-            wanted_acr: explicit.then_some(launch.2.as_str()),
+            acr_fits,
             consent_given,
             logged_in: found.record.logged_in,
             selected: found.record.selected,
@@ -123,10 +140,7 @@ impl AuthServer {
     ) -> Result<Option<Session>, OauthError> {
         let session = match &transaction.session {
             Some(id) => self.identity().sessions.get(id).await?,
-            None => match self.web().read_cookie(headers, Cookie::Session) {
-                Some(cookie) => self.identity().sessions.by_cookie(&cookie).await?,
-                None => None,
-            },
+            None => self.cookie_session(headers, browser).await?,
         };
         let Some(session) = session.filter(|session| session.browser == browser) else { return Ok(None) };
         let scope = OrgScope::One(session.organisation.clone());
@@ -134,20 +148,36 @@ impl AuthServer {
         Ok(person.filter(|person| !person.disabled).map(|_| session))
     }
 
+    /// The session of the browser's session cookie.
+    async fn cookie_session(
+        &self,
+        headers: &HeaderMap,
+        browser: &str,
+    ) -> Result<Option<Session>, OauthError> {
+        let Some(cookie) = self.web().read_cookie(headers, Cookie::Session) else { return Ok(None) };
+        let session = self.identity().sessions.by_cookie(&cookie).await?;
+        Ok(session.filter(|session| session.browser == browser))
+    }
+
     /// The flow to log in with: the first usable ACR value of the request, then of the client, then the server's own.
     /// A value that names a flow which callers may not start so is an error; values that name no flow are ignored.
     fn launch(&self, client: &Client, transaction: &Transaction) -> Result<Launch, OauthError> {
+        let mut first = None;
+        let mut acceptable = Vec::new();
         for acr in transaction.request.acr_values.iter().chain(&client.default_acr_values) {
             match self.engine().launch_from_acr(acr) {
                 Ok((flow, inputs)) => {
-                    let plain = format!("agama_{flow}");
-                    return Ok((flow, Some(inputs), plain));
+                    acceptable.push(format!("agama_{flow}"));
+                    first.get_or_insert((flow, inputs));
                 }
                 Err(LaunchError::NoFlow | LaunchError::Unknown(_)) => {}
                 Err(error) => {
                     return Err(OauthError::new(Code::InvalidRequest, format!("acr_values: {error}")));
                 }
             }
+        }
+        if let Some((flow, inputs)) = first {
+            return Ok(Launch { flow, inputs: Some(inputs), acceptable });
         }
         if transaction.request.claims.acr_is_essential {
             let reason = "none of the acr values can be met";
@@ -156,7 +186,7 @@ impl AuthServer {
         let default = &self.engine().settings().default_acr;
         let flow = default.strip_prefix("agama_").filter(|flow| !flow.is_empty());
         let flow = flow.ok_or_else(|| OauthError::server("flows.default_acr names no flow"))?;
-        Ok((flow.to_owned(), None, default.clone()))
+        Ok(Launch { flow: flow.to_owned(), inputs: None, acceptable: Vec::new() })
     }
 
     async fn log_in(
@@ -164,11 +194,11 @@ impl AuthServer {
         visit: &Visit,
         found: Versioned<Transaction>,
         client: &Client,
-        (flow, launch, _): Launch,
+        launch: Launch,
     ) -> Result<Response, OauthError> {
         let hint = found.record.request.login_hint.clone();
         let inputs = Map::from([("loginHint".to_owned(), Value::from(hint))]);
-        self.run(visit, found, client, OwnerKind::Login, flow, inputs, launch).await
+        self.run(visit, found, client, OwnerKind::Login, launch.flow, inputs, launch.inputs).await
     }
 
     async fn ask_consent(
@@ -233,7 +263,8 @@ impl AuthServer {
         launch: Option<Map>,
     ) -> Result<Response, OauthError> {
         let Versioned { record: mut transaction, version } = found;
-        transaction.waiting = Some(kind);
+        let run = RunId::generate(self.env());
+        transaction.waiting = Some((kind, run.clone()));
         if !self.claim(&transaction, version).await? {
             return Ok(self.over(visit));
         }
@@ -242,6 +273,7 @@ impl AuthServer {
         let started = self
             .engine()
             .start(Start {
+                run,
                 flow,
                 inputs,
                 launch,
@@ -294,10 +326,13 @@ impl AuthServer {
         visit: &Visit,
         headers: &HeaderMap,
         found: Versioned<Transaction>,
-        run: &agamid_core::id::RunId,
+        run: &RunId,
     ) -> Response {
-        let transaction = found.record.clone();
-        let Some(kind) = transaction.waiting else { return self.over(visit) };
+        let mut transaction = found.record.clone();
+        // The very run that this transaction waits for: an older one was for another state of it.
+        let Some((kind, _)) = transaction.waiting.take().filter(|(_, waited)| waited == run) else {
+            return self.over(visit);
+        };
         let browser = transaction.browser.clone().unwrap_or_default();
         let finished = match self.engine().take(run, kind, transaction.id.as_str(), &browser).await {
             Ok(Some(finished)) => finished,

@@ -150,8 +150,10 @@ impl AuthServer {
 
 /// The origin of a verified redirect URI, for the form-action of the pages on the way there.
 pub(crate) fn origin_of(redirect_uri: &str) -> Option<String> {
-    let origin = url::Url::parse(redirect_uri).ok()?.origin();
-    origin.is_tuple().then(|| origin.ascii_serialization())
+    let url = url::Url::parse(redirect_uri).ok()?;
+    let origin = url.origin();
+    // An app's own scheme has no origin; the policy takes the scheme itself.
+    Some(if origin.is_tuple() { origin.ascii_serialization() } else { format!("{}:", url.scheme()) })
 }
 
 /// 303: never repeats a form.

@@ -103,8 +103,8 @@ async fn again(
     let next = OpaqueToken::parse(TokenKind::RefreshToken, successor.expose()).map_err(OauthError::server)?;
     match server.store().peek(Purpose::RefreshToken, &next).await? {
         Peeked::Live(found) => order(server, client, &found, narrowed, None, Refresh::Known(successor)).await,
-        // It was used in the meantime: its own grace decides.
-        Peeked::Used(used) => Box::pin(again(server, client, successor.expose(), &used, narrowed)).await,
+        // The successor was used already: whoever still comes with its predecessor is not its holder.
+        Peeked::Used(_) => replayed(server, client, tombstone).await,
         Peeked::Absent => Err(refused("the refresh token is not valid")),
     }
 }

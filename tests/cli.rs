@@ -28,6 +28,30 @@ fn an_unknown_setting_stops_the_start_and_is_named_with_file_line_and_key() {
 }
 
 #[test]
+fn an_unknown_setting_in_a_seed_or_lock_is_named_with_file_line_and_key_too() {
+    for (section, line, wrong) in [
+        ("seed.oauth", "code_lifetme = 60", "seed.oauth.code_lifetme"),
+        ("seed.oauth", "code_lifetime = \"long\"", "seed.oauth.code_lifetime"),
+        ("lock.plugins.limits", "cpu_ms = -1", "lock.plugins.limits.cpu_ms"),
+        ("seed.nothing", "x = 1", "seed.nothing"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(agamid(&["init", "."], folder.path()).status.success());
+        let file = folder.path().join("agamid.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let ports = free_ports();
+        let text = text.replace(":8080", &format!(":{ports}")).replace(":8081", &format!(":{}", ports + 1));
+        let at = text.lines().count() + 2;
+        std::fs::write(&file, format!("{text}[{section}]\n{line}\n")).unwrap();
+        let output = agamid(&["serve"], folder.path());
+        assert_eq!(output.status.code(), Some(3), "{section}");
+        let error = error_of(&output);
+        let line = if section == "seed.nothing" { at - 1 } else { at };
+        assert!(error.contains(&format!("agamid.toml:{line}: {wrong}")), "{section}: {error}");
+    }
+}
+
+#[test]
 fn a_missing_configuration_names_init() {
     let folder = tempfile::tempdir().unwrap();
     let output = agamid(&["serve"], folder.path());

@@ -34,6 +34,42 @@ pub(crate) struct NodeConfig {
     pub(crate) seed: Seed,
     /// Pins settings for good: one table for each section.
     pub(crate) lock: toml::Table,
+    /// Where all this was read: for errors that are found later.
+    #[serde(skip)]
+    pub(crate) source: Source,
+}
+
+/// A configuration file and its text.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source {
+    file: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// `file:line: ` of a dotted key, or of what is nearest to it; empty where it stands in no file.
+    pub(crate) fn place(&self, key: &str) -> String {
+        let mut table = String::new();
+        let mut best: Option<(usize, usize)> = None;
+        for (at, line) in self.text.lines().enumerate() {
+            let line = line.trim();
+            let path = if let Some(header) = line.strip_prefix('[') {
+                table = header.split(']').next().unwrap_or_default().trim_matches('[').replace('"', "");
+                table.clone()
+            } else {
+                let Some((name, _)) = line.split_once('=').filter(|_| !line.starts_with('#')) else {
+                    continue;
+                };
+                format!("{table}.{}", name.trim().replace('"', "")).trim_start_matches('.').to_owned()
+            };
+            let fits =
+                key == path || key.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'));
+            if fits && best.is_none_or(|(_, length)| path.len() > length) {
+                best = Some((at + 1, path.len()));
+            }
+        }
+        best.map_or_else(String::new, |(line, _)| format!("{}:{line}: ", self.file.display()))
+    }
 }
 
 /// `[public]`
@@ -192,6 +228,7 @@ impl NodeConfig {
         let text = std::fs::read_to_string(file)
             .map_err(|cause| ConfigError::Unreadable { file: file.to_owned(), cause: cause.to_string() })?;
         let mut config: Self = layers::read(file, &text, variables)?;
+        config.source = Source { file: file.to_owned(), text };
         config.check(file)?;
         config.resolve(file.parent().unwrap_or(Path::new("")));
         Ok(config)
@@ -225,7 +262,9 @@ impl NodeConfig {
     /// What types can't say.
     fn check(&self, file: &Path) -> Result<(), ConfigError> {
         let refuse = |key: &str, reason: String| {
-            Err(ConfigError::Value { file: file.to_owned(), key: key.to_owned(), reason })
+            let place = self.source.place(key);
+            let place = if place.is_empty() { format!("{}: ", file.display()) } else { place };
+            Err(ConfigError::Value { place, key: key.to_owned(), reason })
         };
         for section in self.seed.sections.keys() {
             if !SECTIONS.contains(&section.as_str()) {

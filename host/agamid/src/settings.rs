@@ -11,8 +11,10 @@ use crate::config::NodeConfig;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     /// A key or its type is wrong.
-    #[error("{origin}.{section}: {key}: {reason}")]
+    #[error("{place}{origin}.{section}.{key}: {reason}")]
     Refused {
+        /// `file:line: `, where it stands in a file.
+        place: String,
         /// `seed`, `lock` or `stored`.
         origin: &'static str,
         /// The section.
@@ -38,12 +40,16 @@ pub(crate) async fn section<T: Serialize + DeserializeOwned + Default>(
         Some(found) => found.record.value,
         None => seed::<T>(store, config, section).await?,
     };
+    // The seed is checked at every start, though it is used at the first only.
+    if let Some(seed) = config.seed.sections.get(section) {
+        read::<T>(config, "seed", section, to_json("seed", section, seed)?)?;
+    }
     let Some(lock) = config.lock.get(section) else {
-        return read("stored", section, stored);
+        return read(config, "stored", section, stored);
     };
     let mut value = stored;
     merge(&mut value, to_json("lock", section, lock)?);
-    read("lock", section, value)
+    read(config, "lock", section, value)
 }
 
 async fn seed<T: Serialize + DeserializeOwned + Default>(
@@ -52,7 +58,7 @@ async fn seed<T: Serialize + DeserializeOwned + Default>(
     section: &'static str,
 ) -> Result<serde_json::Value, SettingsError> {
     let settings: T = match config.seed.sections.get(section) {
-        Some(table) => read("seed", section, to_json("seed", section, table)?)?,
+        Some(table) => read(config, "seed", section, to_json("seed", section, table)?)?,
         None => T::default(),
     };
     let value = serde_json::to_value(&settings).map_err(|error| refused("seed", section, "(all)", &error))?;
@@ -70,12 +76,23 @@ fn to_json(
 }
 
 fn read<T: DeserializeOwned>(
+    config: &NodeConfig,
     origin: &'static str,
     section: &'static str,
     value: serde_json::Value,
 ) -> Result<T, SettingsError> {
-    serde_path_to_error::deserialize(value)
-        .map_err(|error| refused(origin, section, &error.path().to_string(), error.inner()))
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let (path, reason) = (error.path().to_string(), error.inner().to_string());
+        // An unknown key is in the reason, its table in the path.
+        let unknown = reason.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        let key = match (path.as_str(), unknown) {
+            (".", Some(key)) => key.to_owned(),
+            (path, Some(key)) if !path.ends_with(key) => format!("{path}.{key}"),
+            (path, _) => path.to_owned(),
+        };
+        let place = config.source.place(&format!("{origin}.{section}.{key}"));
+        SettingsError::Refused { place, origin, section, key, reason }
+    })
 }
 
 fn refused(
@@ -84,7 +101,8 @@ fn refused(
     key: &str,
     reason: &serde_json::Error,
 ) -> SettingsError {
-    SettingsError::Refused { origin, section, key: key.to_owned(), reason: reason.to_string() }
+    let place = String::new();
+    SettingsError::Refused { place, origin, section, key: key.to_owned(), reason: reason.to_string() }
 }
 
 /// Puts `over` on top of `base`, table by table.

@@ -36,10 +36,10 @@ pub(crate) enum ConfigError {
         reason: String,
     },
     /// A value is of the right type but can't be.
-    #[error("{}: {key} {reason}", file.display())]
+    #[error("{place}{key} {reason}")]
     Value {
-        /// Which file.
-        file: PathBuf,
+        /// `file:line: `, as far as it is known.
+        place: String,
         /// Dotted.
         key: String,
         /// What is wrong and what is allowed.
@@ -80,7 +80,7 @@ pub(crate) fn read<T: DeserializeOwned>(
         });
         match blamed {
             Some((name, _)) => ConfigError::Variable { variable: name.clone(), reason },
-            None => ConfigError::Value { file: file.to_owned(), key, reason },
+            None => ConfigError::Value { place: format!("{}: ", file.display()), key, reason },
         }
     })
 }

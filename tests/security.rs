@@ -1,5 +1,6 @@
 //! The attacks of the security list, each against the running server over TLS. Numbers are those of the list.
 
+mod brute_force;
 mod codes;
 mod flows;
 mod front_channel;

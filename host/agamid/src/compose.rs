@@ -123,6 +123,7 @@ pub(crate) async fn compose(
         sealer: sealer.clone(),
         web: web.clone(),
         routines: Arc::new(plugins),
+        attempts: Some(Arc::new(agamid_host_modules::AccountAttempts(identity.clone()))),
         settings: flow_settings,
     })
     .await

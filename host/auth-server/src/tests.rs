@@ -106,6 +106,7 @@ impl House {
             sealer: sealer.clone(),
             web: web.clone(),
             routines: Arc::new(Nothing(tokio::sync::watch::channel(0).0)),
+            attempts: None,
             settings: FlowSettings::default(),
         })
         .await

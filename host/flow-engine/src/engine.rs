@@ -1,5 +1,6 @@
 //! The engine: starts runs, takes answers, hands outcomes to their owners.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crate::catalog::{Catalog, DeployError, Release};
 use crate::owner::{Finished, Next, OwnerKind, Start};
 use crate::perform::Stop;
-use crate::ports::Routines;
+use crate::ports::{Attempts, Routines};
 use crate::records::{RunRecord, Status};
 use crate::run::{self, Paused, PausedError};
 use crate::settings::FlowSettings;
@@ -46,6 +47,8 @@ pub struct EngineParts {
     pub web: Web,
     /// What `Call` reaches.
     pub routines: Arc<dyn Routines>,
+    /// Counts attempts to prove something; without it they are unlimited.
+    pub attempts: Option<Arc<dyn Attempts>>,
     /// Section `flows`.
     pub settings: FlowSettings,
 }
@@ -60,6 +63,7 @@ struct Inner {
     sealer: Sealer,
     web: Web,
     routines: Arc<dyn Routines>,
+    attempts: Option<Arc<dyn Attempts>>,
     settings: FlowSettings,
     catalog: Catalog,
     /// Turns true when the server stops: streams end then.
@@ -133,7 +137,7 @@ pub(crate) enum Moved {
 impl Engine {
     /// Loads what is deployed.
     pub async fn new(parts: EngineParts) -> Result<Self, EngineError> {
-        let EngineParts { env, store, sealer, web, routines, settings } = parts;
+        let EngineParts { env, store, sealer, web, routines, attempts, settings } = parts;
         let catalog = Catalog::open(env.clone(), store.clone(), web.clone(), Arc::clone(&routines)).await?;
         Ok(Self(Arc::new(Inner {
             env,
@@ -141,6 +145,7 @@ impl Engine {
             sealer,
             web,
             routines,
+            attempts,
             settings,
             catalog,
             stopping: tokio::sync::watch::channel(false).0,
@@ -176,6 +181,10 @@ impl Engine {
 
     pub(crate) fn routines(&self) -> &Arc<dyn Routines> {
         &self.0.routines
+    }
+
+    pub(crate) fn attempts(&self) -> Option<Arc<dyn Attempts>> {
+        self.0.attempts.clone()
     }
 
     pub(crate) fn sealer(&self) -> &Sealer {
@@ -245,7 +254,7 @@ impl Engine {
         tracing::info!(event = "flow.started", run = %run.id, flow = run.flow, owner = run.owner.id);
         let mut ledger = Vec::new();
         let (state, effect) = vm::start(&*release, &start.flow, inputs, &self.settings().limits);
-        let stop = self.perform(&release, &run, &mut ledger, state, effect).await;
+        let stop = self.perform(&release, &run, start.address, &mut ledger, state, effect).await;
         match self.settle(&release, &mut run, ledger, stop, Expect::Absent).await? {
             Moved::To(url) => Ok(Next::Redirect(url)),
             Moved::Crashed { reference, .. } => Err(EngineError::Crashed { reference }),
@@ -257,6 +266,7 @@ impl Engine {
     pub(crate) async fn advance(
         &self,
         found: Versioned<RunRecord>,
+        address: IpAddr,
         answer: impl FnOnce(&Paused) -> Resume,
     ) -> Result<Moved, EngineError> {
         let Versioned { record: mut run, version } = found;
@@ -271,7 +281,7 @@ impl Engine {
         let (state, paused) = opened?;
         let mut ledger = paused.ledger.clone();
         let (state, effect) = vm::resume(&*release, state, answer(&paused), &self.settings().limits);
-        let stop = self.perform(&release, &run, &mut ledger, state, effect).await;
+        let stop = self.perform(&release, &run, address, &mut ledger, state, effect).await;
         run.step += 1;
         self.settle(&release, &mut run, ledger, stop, Expect::Version(version + 1)).await
     }

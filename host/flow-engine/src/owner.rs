@@ -1,5 +1,7 @@
 //! Who asked for a run, what the run needs to know of them, and what they get back.
 
+use std::net::IpAddr;
+
 use agama_lang::effect::Outcome;
 use agama_lang::value::Map;
 use agamid_core::id::{OrgId, RunId};
@@ -52,6 +54,8 @@ pub struct Start {
     pub owner: Owner,
     /// SHA-256 (hex) of the browser cookie's value: only this browser may see the run.
     pub browser: String,
+    /// The browser's address.
+    pub address: IpAddr,
     /// The organisation whose people may log in.
     pub organisation: Option<OrgId>,
     /// Language preferences, best first.

@@ -1,5 +1,6 @@
 //! The only place that acts on what a flow asks for: one enum, one match.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use agama_lang::effect::{Crash, Effect, Level, LogSource, Outcome, Page, Place, Resume};
@@ -30,6 +31,7 @@ impl Engine {
         &self,
         release: &Arc<Release>,
         run: &RunRecord,
+        address: IpAddr,
         ledger: &mut Vec<Proof>,
         mut state: State,
         mut effect: Effect,
@@ -49,6 +51,9 @@ impl Engine {
                     context.run = Some(run.id.clone());
                     context.organisation = run.organisation.clone();
                     context.locales = run.locales.clone();
+                    context.address = Some(address);
+                    context.browser = Some(run.browser.clone());
+                    context.attempts = self.attempts();
                     context.ledger = ledger.clone();
                     let result = release.routines.call(&context, &call).await;
                     match &result {

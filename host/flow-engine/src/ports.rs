@@ -2,6 +2,7 @@
 //! reaches: host modules and Wasm plugins behind one door, which `plugin-host` implements).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agama_lang::check::facts::RoutineFacts;
@@ -59,6 +60,24 @@ pub trait RoutineSet: Send + Sync {
     ) -> BoxFuture<'a, Result<Value, CallError>>;
 }
 
+/// Counts attempts to prove that a person is there, for all factors together: whoever checks a factor asks first, and
+/// tells a failure. Success is told once, when the whole login is finished.
+pub trait Attempts: Send + Sync {
+    /// Whether another attempt may be made.
+    fn allows<'a>(
+        &'a self,
+        context: &'a CallContext,
+        person: &'a PersonId,
+    ) -> BoxFuture<'a, Result<bool, CallError>>;
+
+    /// An attempt failed.
+    fn failed<'a>(
+        &'a self,
+        context: &'a CallContext,
+        person: &'a PersonId,
+    ) -> BoxFuture<'a, Result<(), CallError>>;
+}
+
 /// Plugin digests by plugin name (`extras:otp` → SHA-256 of the component, hex).
 pub type Pins = BTreeMap<String, String>;
 
@@ -74,6 +93,12 @@ pub struct CallContext {
     pub organisation: Option<OrgId>,
     /// The caller's language preferences, best first.
     pub locales: Vec<String>,
+    /// The address of the browser whose request runs the flow.
+    pub address: Option<IpAddr>,
+    /// SHA-256 of the browser cookie's value.
+    pub browser: Option<String>,
+    /// Counts attempts to prove something.
+    pub attempts: Option<Arc<dyn Attempts>>,
     /// Whom the run has proved so far: what changes a person's credentials asks for it.
     pub ledger: Vec<Proof>,
     proofs: Mutex<Vec<Proof>>,
@@ -88,6 +113,9 @@ impl CallContext {
             flow: flow.into(),
             organisation: None,
             locales: Vec::new(),
+            address: None,
+            browser: None,
+            attempts: None,
             ledger: Vec::new(),
             proofs: Mutex::default(),
         }

@@ -3,6 +3,7 @@
 //! To add a module: its `.wit`, a file here that implements [`HostModule`], a line in [`all`], a row in
 //! `docs/flows.md`.
 
+mod attempts;
 mod clock;
 mod credentials;
 mod mail;
@@ -18,6 +19,8 @@ use agamid_flow_engine::agama_lang::effect::CallError;
 use agamid_flow_engine::agama_lang::value::{Map, Value};
 use agamid_flow_engine::ports::HostModule;
 use agamid_identity::{Identity, IdentityError, Person};
+
+pub use attempts::AccountAttempts;
 
 /// Every module. Without a mailer or sender, flows are told that nothing can be sent.
 pub fn all(

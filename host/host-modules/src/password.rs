@@ -5,7 +5,9 @@ use agamid_flow_engine::agama_lang::effect::CallError;
 use agamid_flow_engine::agama_lang::value::Value;
 use agamid_flow_engine::ports::{CallContext, HostModule};
 use agamid_identity::Identity;
+use agamid_identity::lockout::Account;
 
+use crate::attempts::origin;
 use crate::{no_such, text, unavailable, user};
 
 pub(crate) struct Password(pub(crate) Identity);
@@ -27,11 +29,23 @@ impl HostModule for Password {
             }
             let Some(organisation) = &context.organisation else { return Ok(Value::Null) };
             let (login, password) = (text(&args, 0), text(&args, 1));
+            let known = self.0.persons.by_login(organisation, login).await.map_err(unavailable)?;
+            let account = match &known {
+                Some(person) => Account::of_person(&person.id),
+                None => Account::of_nobody(organisation, login),
+            };
+            let origin = origin(context);
+            if !self.0.lockout.allows(&account, &origin).await.map_err(unavailable)? {
+                // As if it were wrong: who guesses learns nothing, not even that a guess was right.
+                return Ok(Value::Null);
+            }
             let found = self.0.passwords.verify(organisation, login, password).await.map_err(unavailable)?;
-            Ok(found.map_or(Value::Null, |person| {
-                context.prove(person.id.clone(), "pwd", "agamid.password#verify");
-                user(&person)
-            }))
+            let Some(person) = found else {
+                self.0.lockout.failed(&account, &origin).await.map_err(unavailable)?;
+                return Ok(Value::Null);
+            };
+            context.prove(person.id.clone(), "pwd", "agamid.password#verify");
+            Ok(user(&person))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! People: organisations, persons, credentials, passwords, browser sessions, consent.
+//! People: organisations, persons, credentials, passwords, lock-out, browser sessions, consent.
 //!
 //! One file a record, with the service that alone changes it. Each change is audited in the same commit.
 //!
@@ -6,6 +6,7 @@
 
 pub mod consent;
 pub mod credential;
+pub mod lockout;
 pub mod organisation;
 pub mod password;
 pub mod person;
@@ -45,6 +46,8 @@ pub struct Identity {
     pub credentials: credential::Credentials,
     /// Passwords.
     pub passwords: password::Passwords,
+    /// Brute force.
+    pub lockout: lockout::Lockout,
     /// Browser sessions.
     pub sessions: session::Sessions,
     /// Consent.
@@ -61,6 +64,11 @@ impl Identity {
             password::Passwords::new(env.clone(), persons.clone(), credentials.clone(), settings.clone())?;
         Ok(Self {
             organisations: organisation::Organisations { env: env.clone(), store: store.clone() },
+            lockout: lockout::Lockout {
+                env: env.clone(),
+                store: store.clone(),
+                settings: settings.lockout.clone(),
+            },
             sessions: session::Sessions { env: env.clone(), store: store.clone(), settings },
             consents: consent::Consents { env, store },
             persons,

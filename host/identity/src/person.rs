@@ -77,7 +77,7 @@ impl Person {
         if parts.is_empty() { self.username.clone() } else { parts.join(" ") }
     }
 
-    fn login_key(organisation: &OrgId, login: &str) -> String {
+    pub(crate) fn login_key(organisation: &OrgId, login: &str) -> String {
         format!("{organisation}/{}", fold(login))
     }
 }

@@ -80,6 +80,13 @@ impl Set {
         match found {
             Found::Module(module) => module.module.call(context, &function, args).await,
             Found::Plugin(plugin, interface) => {
+                let name = interface_name(interface);
+                let proving = self.proving(call, plugin, &format!("{name}#{function}"));
+                if let (Some(proving), Some(attempts)) = (&proving, &context.attempts)
+                    && !attempts.allows(context, &proving.person).await?
+                {
+                    return Err(CallError::new("locked", "too many attempts; try again later"));
+                }
                 let run = self.runtime.call(Arc::clone(plugin), interface, &function, signature, args);
                 let whole = Duration::from_millis(self.runtime.settings.limits.call_ms);
                 let value = tokio::time::timeout(whole, run).await.unwrap_or_else(|_| {
@@ -88,36 +95,56 @@ impl Set {
                         format!("the plugin did not answer within {} ms", whole.as_millis()),
                     ))
                 })?;
-                let name = interface.rsplit('/').next().unwrap_or_default();
-                let name = name.split('@').next().unwrap_or_default();
-                self.prove(context, call, plugin, &format!("{name}#{function}"), &value);
+                if let Some(proving) = proving {
+                    let positive = !matches!(value, Value::Null | Value::Bool(false));
+                    if positive {
+                        context.prove(proving.person, &proving.method, &proving.by);
+                    } else if let Some(attempts) = &context.attempts {
+                        attempts.failed(context, &proving.person).await?;
+                    }
+                }
                 Ok(value)
             }
         }
     }
 
-    /// Adds to the ledger what a granted function has just proved: the argument carries its owner's mark (so it came
-    /// from `agamid.credentials`), and the answer is positive.
-    fn prove(&self, context: &CallContext, call: &Call, plugin: &Plugin, function: &str, value: &Value) {
-        let positive = !matches!(value, Value::Null | Value::Bool(false));
-        let grant = self.runtime.settings.grants.get(&plugin.manifest.name);
-        for proves in plugin.manifest.proves.iter().filter(|proves| positive && proves.function == function) {
+    /// What a call proves if its answer is positive: the function is granted, and the argument carries its owner's
+    /// mark, so it came from `agamid.credentials`.
+    fn proving(&self, call: &Call, plugin: &Plugin, function: &str) -> Option<Proving> {
+        let name = &plugin.manifest.name;
+        let grant = self.runtime.settings.grants.get(name);
+        let claimed = plugin.manifest.proves.iter().filter(|proves| proves.function == function);
+        for proves in claimed {
             if !grant.is_some_and(|grant| grant.proves.contains(&proves.method)) {
-                tracing::debug!(
-                    event = "plugin.proof_not_granted",
-                    plugin = plugin.manifest.name,
-                    method = proves.method
-                );
+                tracing::debug!(event = "plugin.proof_not_granted", plugin = name, method = proves.method);
                 continue;
             }
             let subject = proves.argument().and_then(|at| call.args.get(at));
             if let Some(Value::String(text)) = subject
-                && let Some(owner) = text.marks().owner.as_deref().and_then(PersonId::parse)
+                && let Some(person) = text.marks().owner.as_deref().and_then(PersonId::parse)
             {
-                context.prove(owner, &proves.method, &format!("{} {function}", plugin.manifest.name));
+                return Some(Proving {
+                    person,
+                    method: proves.method.clone(),
+                    by: format!("{name} {function}"),
+                });
             }
         }
+        None
     }
+}
+
+/// What a positive answer is worth.
+struct Proving {
+    person: PersonId,
+    method: String,
+    by: String,
+}
+
+/// `totp` of `extras:otp/totp@0.1.0`.
+fn interface_name(full: &str) -> &str {
+    let name = full.rsplit('/').next().unwrap_or_default();
+    name.split('@').next().unwrap_or_default()
 }
 
 /// The arguments, checked against the signature; missing optional ones at the end are filled in.

@@ -255,6 +255,7 @@ async fn ask(
             },
             shown: Map::new(),
             browser: logout.browser.clone().unwrap_or_default(),
+            address: visit.address,
             organisation: Some(server.organisation().clone()),
             locales,
             form_action: logout.redirect_uri.as_deref().and_then(origin_of).into_iter().collect(),

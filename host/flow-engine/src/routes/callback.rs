@@ -48,7 +48,7 @@ async fn respond(engine: &Engine, visit: &Visit, headers: &HeaderMap, parameters
     if engine.is_late(&found.record) {
         return engine.timeout_page(visit, &found.record);
     }
-    match engine.advance(found, |_| Resume::Callback(parameters)).await {
+    match engine.advance(found, visit.address, |_| Resume::Callback(parameters)).await {
         Ok(moved) => engine.moved(visit, moved),
         Err(error) => engine.failed(visit, &error),
     }

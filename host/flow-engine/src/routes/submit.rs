@@ -72,7 +72,10 @@ pub(super) async fn post(
             (_, TokenFits::Now) if engine.is_late(run) => return engine.timeout_page(&visit, run),
             (Status::Page { path: shown, .. }, TokenFits::Now) if *shown == path => {
                 let url = format!("{id}/{path}");
-                match engine.advance(copy(&found), |paused| answer(paused, form.clone(), url)).await {
+                match engine
+                    .advance(copy(&found), visit.address, |paused| answer(paused, form.clone(), url))
+                    .await
+                {
                     Ok(Moved::Busy) => {}
                     Ok(moved) => return engine.moved(&visit, moved),
                     Err(error) => return engine.failed(&visit, &error),

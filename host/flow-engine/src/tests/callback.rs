@@ -74,6 +74,7 @@ async fn where_no_url_is_given_the_run_crashes() {
         shown: crate::agama_lang::value::Map::new(),
         owner: House::owner(),
         browser: "b".to_owned(),
+        address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
         organisation: None,
         locales: Vec::new(),
         form_action: Vec::new(),

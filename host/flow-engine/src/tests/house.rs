@@ -152,6 +152,7 @@ async fn engine(env: &Env, store: &Store, key: &EnvelopeKey) -> (Engine, Router)
         sealer: Sealer::new(key.clone(), env.clone()),
         web: web.clone(),
         routines: Abilities::new(),
+        attempts: None,
         settings: FlowSettings::default(),
     };
     let engine = Engine::new(parts).await.unwrap();
@@ -198,6 +199,7 @@ impl House {
             shown: Map::new(),
             owner: Self::owner(),
             browser: self.browser.clone(),
+            address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
             organisation: None,
             locales: Vec::new(),
             form_action: Vec::new(),

@@ -7,6 +7,7 @@ use agamid_core::id::{FamilyId, PersonId, RunId, SessionId};
 use agamid_core::secret::{OpaqueToken, TokenKind};
 use agamid_flow_engine::agama_lang::value::{Map, Value};
 use agamid_flow_engine::{EngineError, Finished, LaunchError, Next, Owner, OwnerKind, Start};
+use agamid_identity::lockout::Origin;
 use agamid_identity::session::NewSession;
 use agamid_identity::{OrgScope, Session};
 use agamid_store::{AuditEvent, Batch, Expect, OneTime, Purpose, StoreError, Versioned};
@@ -285,6 +286,7 @@ impl AuthServer {
                 },
                 shown: Map::from([("client_name".to_owned(), client.display_name().into())]),
                 browser: transaction.browser.clone().unwrap_or_default(),
+                address: visit.address,
                 organisation: Some(self.organisation().clone()),
                 locales,
                 form_action: origin_of(&request.redirect_uri).into_iter().collect(),
@@ -339,7 +341,7 @@ impl AuthServer {
             Ok(None) => return self.over(visit),
             Err(error) => return self.error_to_client(visit, &transaction, &OauthError::server(error)),
         };
-        match self.accept(found, kind, finished).await {
+        match self.accept(visit, found, kind, finished).await {
             Ok((found, cookie)) => {
                 let mut response = self.proceed(visit, headers, found).await;
                 if let Some(cookie) = cookie {
@@ -354,6 +356,7 @@ impl AuthServer {
     /// What the finished run means for the transaction; a new session cookie, where the session changed.
     async fn accept(
         &self,
+        visit: &Visit,
         found: Versioned<Transaction>,
         kind: OwnerKind,
         finished: Finished,
@@ -369,6 +372,8 @@ impl AuthServer {
         match kind {
             OwnerKind::Login => {
                 let (person, organisation, amr) = self.proved(&finished).await?;
+                let origin = Origin { address: Some(visit.address), browser: Some(browser.clone()) };
+                self.identity().lockout.succeeded(&person, &origin).await?;
                 let new = NewSession { person, organisation, browser, amr, acr: finished.acr() };
                 let (session, value) = self.identity().sessions.start(new).await?;
                 cookie = Some(self.web().set_cookie(Cookie::Session, value.expose(), None));

@@ -4,6 +4,7 @@
 //! is the one that `cargo build -p agamid` left (`AGAMID_BIN` names another).
 
 mod cli;
+mod clients;
 mod protocol;
 mod reload;
 mod restart;

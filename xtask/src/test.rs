@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::run::{Failure, run, run_command, skip};
 use crate::{demo, install, plugins};
 
-/// Every test: units, plugins, protocol, browser, faults.
+/// Every test: units, plugins, protocol, client libraries, browser, faults.
 pub(crate) fn test(root: &Path) -> Result<(), Failure> {
     plugins::build_all(root)?;
     run(&root.join("plugins"), "cargo", &["test", "--quiet"])?;
@@ -18,24 +18,30 @@ pub(crate) fn test(root: &Path) -> Result<(), Failure> {
             .env("INSTA_UPDATE", "no")
             .current_dir(root),
     )?;
+    in_node(root, "clients", &[])?;
     browser(root)
 }
 
-/// The journeys in headless Chromium, against the built binary.
+/// The journeys in headless Chromium.
 fn browser(root: &Path) -> Result<(), Failure> {
-    if !install::node() {
-        return skip("browser tests", "Node.js is not installed");
-    }
     let Some(chromium) = install::chromium() else {
         return skip("browser tests", "Chromium is not installed");
     };
-    let folder = root.join("tests").join("browser");
+    in_node(root, "browser", &[("CHROMIUM", &chromium)])
+}
+
+/// The Node.js tests of a folder of `tests`, against the built binary.
+fn in_node(root: &Path, folder: &str, environment: &[(&str, &str)]) -> Result<(), Failure> {
+    if !install::node() {
+        return skip(&format!("{folder} tests"), "Node.js is not installed");
+    }
+    let folder = root.join("tests").join(folder);
     run(&folder, "npm", &["ci", "--no-fund", "--no-audit"])?;
     run_command(
         Command::new("node")
             .args(["--test", "--test-concurrency=1"])
             .env("AGAMID_BIN", demo::server(root))
-            .env("CHROMIUM", chromium)
+            .envs(environment.iter().copied())
             .current_dir(&folder),
     )
 }

@@ -5,6 +5,7 @@
 
 mod cli;
 mod clients;
+mod durability;
 mod protocol;
 mod reload;
 mod restart;

@@ -1,9 +1,11 @@
 //! Hot reload of the running demo: what is saved goes live, what is broken does not, what began goes on.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::browser::{Browser, Request, Shown};
+use crate::support::browser::{Browser, Request, Shown, client};
 use crate::support::server::{Server, free_ports, root};
 
 fn copy(from: &Path, to: &Path) {
@@ -150,4 +152,107 @@ async fn a_rebuilt_plugin_goes_live_and_a_broken_one_does_not() {
     let digits = crate::support::totp::now(&key);
     let next = browser.submit(&setup.form().with("code", &digits)).await;
     assert!(next.has("value=\"allow\""), "{}", next.body);
+}
+
+/// Reloads under load.
+const RELOADS: usize = 100;
+/// Requests a second.
+const RATE: u64 = 200;
+
+/// Opens sign-in pages at the rate, each in a browser of its own; answers how many were shown. Any failure panics.
+async fn visit_until(server: &Server, stop: Arc<AtomicBool>) -> usize {
+    let url = Request::new(server).url(server);
+    let issuer = server.issuer();
+    let http = client(server).build().unwrap();
+    let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
+    let mut visits = tokio::task::JoinSet::new();
+    let mut shown = 0;
+    while !stop.load(Ordering::SeqCst) {
+        ticks.tick().await;
+        // Two requests each: the authorization request, and the page it leads to.
+        ticks.tick().await;
+        let (url, issuer, http) = (url.clone(), issuer.clone(), http.clone());
+        visits.spawn(async move {
+            let first = http.get(url).send().await.unwrap();
+            assert_eq!(first.status(), 303);
+            let next = format!("{issuer}{}", first.headers()["location"].to_str().unwrap());
+            let cookie =
+                first.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+            let page = http.get(next).header("cookie", cookie).send().await.unwrap();
+            assert_eq!(page.status(), 200);
+            assert!(page.text().await.unwrap().contains("name=\"password\""));
+        });
+        while let Some(done) = visits.try_join_next() {
+            done.unwrap();
+            shown += 1;
+        }
+    }
+    while let Some(done) = visits.join_next().await {
+        done.unwrap();
+        shown += 1;
+    }
+    shown
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_reloads_of_flows_templates_and_plugins_under_load_fail_no_request() {
+    let workshop = Workshop::open();
+    let server = &workshop.server;
+    let flow = std::fs::read_to_string(workshop.flow()).unwrap();
+    let template_file = workshop.flows.join("demo/web/demo/password.html");
+    let template = std::fs::read_to_string(&template_file).unwrap();
+    let plugin_file = workshop.plugins.join("totp.wasm");
+    let plugin = std::fs::read(&plugin_file).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut half_way = Vec::new();
+
+    let reloading = async {
+        for n in 0..RELOADS {
+            let broken = n % 10 == 5;
+            match n % 3 {
+                0 => {
+                    let told = format!("Version {n}.");
+                    let text = flow.replace("Username or password is wrong.", &told);
+                    let text = if broken { text.replace("Finish false", "Finish 3 + 4") } else { text };
+                    std::fs::write(workshop.flow(), text).unwrap();
+                }
+                1 => {
+                    let text = template
+                        .replace("{% endblock %}", if broken { "{% endblok %}" } else { "{% endblock %}" });
+                    std::fs::write(&template_file, format!("{text}{{# {n} #}}")).unwrap();
+                }
+                _ => {
+                    let mut bytes = if broken { Vec::new() } else { plugin.clone() };
+                    bytes.extend([0, 6, 4, b'n', b'o', b't', b'e', u8::try_from(n).unwrap()]);
+                    std::fs::write(&plugin_file, bytes).unwrap();
+                }
+            }
+            if n % 20 == 7 {
+                let browser = Browser::new(server);
+                let page = browser.open(&Request::new(server).url(server)).await;
+                half_way.push((browser, page));
+            }
+            tokio::time::sleep(Duration::from_millis(120)).await;
+        }
+        std::fs::write(workshop.flow(), flow.replace("Username or password is wrong.", "The last version."))
+            .unwrap();
+        std::fs::write(&template_file, &template).unwrap();
+        std::fs::write(&plugin_file, &plugin).unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        stop.store(true, Ordering::SeqCst);
+    };
+    let (shown, ()) = tokio::join!(visit_until(server, Arc::clone(&stop)), reloading);
+    assert!(shown > 500, "{shown}");
+
+    for (browser, page) in half_way {
+        let told = workshop.wrong_password(&browser, &page).await;
+        assert!(told.has("Version ") || told.has("Username or password is wrong."), "its own version");
+        assert!(!told.has("The last version."));
+        let end = browser.submit(&told.form().with("login", "bob").with("password", "demo-bob-123")).await;
+        assert!(end.has("value=\"allow\"") || end.parameter("code").is_some(), "{}", end.body);
+    }
+    let browser = Browser::new(server);
+    let page = browser.open(&Request::new(server).url(server)).await;
+    assert!(workshop.wrong_password(&browser, &page).await.has("The last version."));
+    assert!(!overlay_is_shown(&browser.open(&Request::new(server).url(server)).await));
 }

@@ -86,7 +86,7 @@ async fn log_in(http: reqwest::Client, issuer: String, url: String, redirect_uri
         assert_eq!(status, 200, "{tokens}");
         let mut journal = journal.lock().unwrap();
         let token = text(&tokens, "refresh_token");
-        if journal.acknowledged % 3 == 0 {
+        if journal.acknowledged.is_multiple_of(3) {
             journal.codes.push((code, token));
         } else {
             journal.refresh.push(token);

@@ -5,6 +5,7 @@ mod authorize;
 mod claims;
 mod client_credentials;
 mod end_session;
+mod explain;
 mod introspect;
 mod metadata;
 mod par;

@@ -30,6 +30,18 @@ pub(crate) enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Each check of an authorization URL with its outcome and specification; exit code 1 when one fails. The access
+    /// token (scope config.clients.read) comes from AGAMID_TOKEN.
+    Explain {
+        /// The whole URL.
+        url: String,
+        /// The admin listener of a running server.
+        #[arg(long, default_value = "http://127.0.0.1:8081")]
+        server: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Tools for flow authors; no server needed.
     Flow {
         /// Which tool.

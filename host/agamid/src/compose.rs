@@ -151,6 +151,7 @@ pub(crate) async fn compose(
         store: store.clone(),
         engine: engine.clone(),
         outbox,
+        auth_server: auth_server.clone(),
         verifier: Arc::new(auth_server.clone()),
         metrics,
         origin: format!("http://{}", config.admin.listen),

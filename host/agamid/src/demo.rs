@@ -22,8 +22,13 @@ const PEOPLE: [(&str, &str, &str); 3] =
 /// How long the admin token of a demo lives.
 const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What the demo's command line and service may do.
-const ADMIN_SCOPES: [&str; 4] =
-    ["config.projects.read", "config.projects.write", "config.outbox.read", "config.clients.write"];
+const ADMIN_SCOPES: [&str; 5] = [
+    "config.projects.read",
+    "config.projects.write",
+    "config.outbox.read",
+    "config.clients.read",
+    "config.clients.write",
+];
 /// What the environment may change (`AGAMID_LOG__LEVEL=debug`).
 const BASE: &str = r#"
 [log]
@@ -61,6 +66,7 @@ pub(crate) async fn demo(options: DemoOptions) -> Result<(), String> {
     let router = relying_party::router(relying_party::Parts {
         env,
         issuer: config.public.issuer.clone(),
+        provider: house.auth_server.clone(),
         origin: party_origin.clone(),
         certificate: config.public.tls.as_ref().map(|files| files.cert.clone()),
         flows: flows.map(|flow| (format!("agama_{flow}"), flow)).collect(),

@@ -10,6 +10,7 @@
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
 //! | `flow.rs` | `agamid flow check` |
+//! | `explain.rs` | `agamid explain` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
 
@@ -17,6 +18,7 @@ mod cli;
 mod compose;
 mod config;
 mod demo;
+mod explain;
 mod flow;
 mod init;
 mod listen;
@@ -53,19 +55,22 @@ fn main() -> ExitCode {
 
 fn run(command: cli::Command) -> Result<(), Exit> {
     match command {
-        cli::Command::Demo(options) => on_runtime(demo::demo(options)),
-        cli::Command::Serve { config } => on_runtime(serve::serve_file(config)),
-        cli::Command::Init { dir } => on_runtime(init::init(dir)),
+        cli::Command::Demo(options) => on_runtime(async { demo::demo(options).await.map_err(Exit::Failed) }),
+        cli::Command::Serve { config } => {
+            on_runtime(async { serve::serve_file(config).await.map_err(Exit::Failed) })
+        }
+        cli::Command::Init { dir } => on_runtime(async { init::init(dir).await.map_err(Exit::Failed) }),
+        cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, server, json)),
         cli::Command::Flow { tool: cli::FlowTool::Check { paths, format } } => flow::check(&paths, format),
     }
 }
 
-fn on_runtime(work: impl Future<Output = Result<(), String>>) -> Result<(), Exit> {
+fn on_runtime(work: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Exit::Failed(format!("the runtime could not start: {error}")))?;
-    runtime.block_on(work).map_err(Exit::Failed)
+    runtime.block_on(work)
 }
 
 /// The hash of a password that goes into a seed.

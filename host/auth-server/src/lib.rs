@@ -40,6 +40,7 @@ use agamid_web::Web;
 
 use client::Clients;
 use keys::{KeyError, KeyRing};
+pub use oauth::authorize::explain::Check;
 pub use settings::OauthSettings;
 use subject::Subjects;
 

@@ -6,16 +6,19 @@
 //! | `GET /config/v1/projects`, `GET /config/v1/projects/{name}` | `config.projects.read` |
 //! | `PUT /config/v1/projects/{name}` | `config.projects.write` |
 //! | `GET /config/v1/outbox` (development) | `config.outbox.read` |
+//! | `GET /config/v1/explain?url=…` | `config.clients.read` |
 //!
 //! To add a resource: a file beside `projects.rs`, its routes in [`router`], a row in `docs/operate.md`.
 
 mod authorize;
+mod explain;
 mod health;
 mod outbox;
 mod projects;
 
 use std::sync::Arc;
 
+use agamid_auth_server::AuthServer;
 use agamid_core::ports::TokenVerifier;
 use agamid_flow_engine::Engine;
 use agamid_store::Store;
@@ -39,6 +42,8 @@ pub struct ConfigApiParts {
     pub engine: Engine,
     /// Messages kept instead of sent; absent where they are sent.
     pub outbox: Option<Outbox>,
+    /// Explains authorization requests.
+    pub auth_server: AuthServer,
     /// Checks access tokens.
     pub verifier: Arc<dyn TokenVerifier>,
     /// Renders the metrics.
@@ -58,6 +63,7 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .route("/config/v1/projects", get(projects::list))
         .route("/config/v1/projects/{name}", get(projects::show).put(projects::deploy))
         .route("/config/v1/outbox", get(outbox::list))
+        .route("/config/v1/explain", get(explain::get))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such resource"))
         .layer(DefaultBodyLimit::max(MAX_ARCHIVE))
         .layer(CatchPanicLayer::new())

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agamid_auth_server::AuthServer;
 use agamid_core::Env;
 use axum::Router;
 use axum::extract::{Query, State};
@@ -29,6 +30,8 @@ pub(crate) struct Parts {
     pub(crate) env: Env,
     /// The provider.
     pub(crate) issuer: String,
+    /// The provider itself, asked for one thing only: to explain a request.
+    pub(crate) provider: AuthServer,
     /// Its own origin.
     pub(crate) origin: String,
     /// Where the provider has a certificate of its own: that, to be trusted.
@@ -74,6 +77,7 @@ pub(crate) fn router(parts: Parts) -> Result<Router, String> {
         .route("/", get(home))
         .route("/login", get(login))
         .route("/cb", get(callback))
+        .route("/explain", get(explain))
         .route("/style.css", get(style))
         .with_state(state))
 }
@@ -83,6 +87,7 @@ fn pages() -> Result<minijinja::Environment<'static>, minijinja::Error> {
     pages.add_template("base.html", include_str!("relying_party/templates/base.html"))?;
     pages.add_template("home.html", include_str!("relying_party/templates/home.html"))?;
     pages.add_template("result.html", include_str!("relying_party/templates/result.html"))?;
+    pages.add_template("explain.html", include_str!("relying_party/templates/explain.html"))?;
     pages.add_template("error.html", include_str!("relying_party/templates/error.html"))?;
     Ok(pages)
 }
@@ -129,6 +134,24 @@ async fn login(State(party): State<Arc<RelyingParty>>, Query(options): Query<Log
     let url = party.authorize_url(&options, &login.state, &login.nonce, &challenge);
     let cookie = party.logins.begin(login.asking(&url));
     ([(header::SET_COOKIE, cookie)], Redirect::to(&url)).into_response()
+}
+
+/// What is to be explained.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    url: String,
+}
+
+async fn explain(State(party): State<Arc<RelyingParty>>, Query(asked): Query<Asked>) -> Response {
+    match party.parts.provider.explain(&asked.url).await {
+        Ok(checks) => {
+            party.page("explain.html", StatusCode::OK, &json!({ "checks": checks, "request": asked.url }))
+        }
+        Err(error) => {
+            let context = json!({ "message": error.description });
+            party.page("error.html", StatusCode::SERVICE_UNAVAILABLE, &context)
+        }
+    }
 }
 
 /// The authorization response (RFC 6749 section 4.1.2, RFC 9207).

@@ -2,6 +2,7 @@
 
 mod check_redirect_uri;
 mod decide;
+pub(crate) mod explain;
 mod proceed;
 pub(crate) mod request;
 pub(crate) mod respond;

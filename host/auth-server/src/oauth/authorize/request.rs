@@ -147,7 +147,7 @@ fn list(parameters: &Parameters, name: &str, most: usize) -> Result<Vec<String>,
 }
 
 /// OpenID Connect Core sections 6.1, 6.2 and 7.2.1.
-fn check_unsupported(parameters: &Parameters) -> Result<(), OauthError> {
+pub(super) fn check_unsupported(parameters: &Parameters) -> Result<(), OauthError> {
     for (name, code) in [
         ("request", Code::RequestNotSupported),
         ("request_uri", Code::RequestUriNotSupported),
@@ -160,7 +160,7 @@ fn check_unsupported(parameters: &Parameters) -> Result<(), OauthError> {
     Ok(())
 }
 
-fn check_response_type(parameters: &Parameters) -> Result<ResponseMode, OauthError> {
+pub(super) fn check_response_type(parameters: &Parameters) -> Result<ResponseMode, OauthError> {
     match parameters.require("response_type")? {
         "code" => {}
         _ => return Err(OauthError::new(Code::UnsupportedResponseType, "supported is: code")),
@@ -169,7 +169,7 @@ fn check_response_type(parameters: &Parameters) -> Result<ResponseMode, OauthErr
 }
 
 /// Unknown scopes are ignored (OpenID Connect Core section 3.1.2.1); when nothing is left, that is an error.
-fn read_scopes(client: &Client, parameters: &Parameters) -> Result<Vec<String>, OauthError> {
+pub(super) fn read_scopes(client: &Client, parameters: &Parameters) -> Result<Vec<String>, OauthError> {
     let mut asked = list(parameters, "scope", MAX_SCOPES)?;
     asked.retain(|scope| client.scopes.contains(scope));
     if asked.is_empty() {
@@ -179,7 +179,7 @@ fn read_scopes(client: &Client, parameters: &Parameters) -> Result<Vec<String>, 
 }
 
 /// PKCE with S256, for every client (RFC 9700 section 2.1.1).
-fn read_challenge(parameters: &Parameters) -> Result<String, OauthError> {
+pub(super) fn read_challenge(parameters: &Parameters) -> Result<String, OauthError> {
     let Some(challenge) = parameters.get("code_challenge") else {
         return Err(invalid("code_challenge is missing: PKCE (RFC 7636) is required"));
     };
@@ -191,7 +191,7 @@ fn read_challenge(parameters: &Parameters) -> Result<String, OauthError> {
     if fits { Ok(challenge.to_owned()) } else { Err(invalid("code_challenge is no base64url of a SHA-256")) }
 }
 
-fn read_prompt(parameters: &Parameters) -> Result<Vec<Prompt>, OauthError> {
+pub(super) fn read_prompt(parameters: &Parameters) -> Result<Vec<Prompt>, OauthError> {
     let mut found = Vec::new();
     for value in list(parameters, "prompt", MAX_LOCALES)? {
         found.push(match value.as_str() {
@@ -208,7 +208,7 @@ fn read_prompt(parameters: &Parameters) -> Result<Vec<Prompt>, OauthError> {
     Ok(found)
 }
 
-fn read_max_age(parameters: &Parameters) -> Result<Option<u64>, OauthError> {
+pub(super) fn read_max_age(parameters: &Parameters) -> Result<Option<u64>, OauthError> {
     let value = parameters.get("max_age").map(str::parse::<u64>).transpose();
     value.map_err(|_| invalid("max_age must be a number of seconds"))
 }

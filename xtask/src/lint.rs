@@ -14,8 +14,10 @@ pub(crate) fn lint(root: &Path) -> Result<(), Failure> {
     run(&root.join("plugins"), "cargo", &["clippy", "--all-targets", "--quiet", "--", "--deny", "warnings"])?;
     cargo_tool(root, "cargo-deny", "0.20.2")?;
     run(root, "cargo", &["deny", "--log-level", "error", "check", "bans", "licenses", "sources"])?;
-    if run(root, "cargo", &["deny", "--log-level", "error", "check", "advisories"]).is_err() {
-        say("advisories were not checked, or one is open: see above");
+    if run(root, "cargo", &["deny", "--log-level", "off", "fetch", "db"]).is_ok() {
+        run(root, "cargo", &["deny", "--log-level", "error", "check", "advisories"])?;
+    } else {
+        say("SKIPPED advisories: their database can't be reached from here");
     }
     cargo_tool(root, "cargo-machete", "0.9.2")?;
     run(root, "cargo-machete", &["."])

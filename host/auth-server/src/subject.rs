@@ -1,7 +1,7 @@
 //! `sub`: the person's id, or one that only clients of the same sector share (OpenID Connect Core section 8).
 
 use agamid_core::Env;
-use agamid_core::id::PersonId;
+use agamid_core::id::{PersonId, SessionId};
 use agamid_core::random::bytes;
 use agamid_core::seal::{SealError, Sealer};
 use agamid_store::{Batch, Expect, Record, Store, StoreError};
@@ -56,15 +56,26 @@ impl Subjects {
     pub(crate) fn of(&self, client: &Client, person: &PersonId) -> String {
         match client.subject_type {
             SubjectType::Public => person.to_string(),
-            SubjectType::Pairwise => {
-                let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &*self.key);
-                let mut context = aws_lc_rs::hmac::Context::with_key(&key);
-                context.update(sector(client).as_bytes());
-                context.update(&[0]);
-                context.update(person.as_str().as_bytes());
-                URL_SAFE_NO_PAD.encode(context.sign())
-            }
+            SubjectType::Pairwise => self.in_sector(client, "sub", person.as_str()),
         }
+    }
+
+    /// `sid` of a session at a client: clients that must not compare people can't compare sessions either.
+    pub(crate) fn session_of(&self, client: &Client, session: &SessionId) -> String {
+        match client.subject_type {
+            SubjectType::Public => session.to_string(),
+            SubjectType::Pairwise => self.in_sector(client, "sid", session.as_str()),
+        }
+    }
+
+    fn in_sector(&self, client: &Client, what: &str, id: &str) -> String {
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &*self.key);
+        let mut context = aws_lc_rs::hmac::Context::with_key(&key);
+        for part in [what, &sector(client), id] {
+            context.update(part.as_bytes());
+            context.update(&[0]);
+        }
+        URL_SAFE_NO_PAD.encode(context.sign())
     }
 }
 

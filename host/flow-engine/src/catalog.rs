@@ -57,6 +57,12 @@ impl Release {
         ReleaseRecord { id: self.id.clone(), revisions: revisions.collect(), pins: self.routines.pins() }
     }
 
+    /// The flows of a project with their inputs.
+    fn flows_of(&self, project: &str) -> OtherFlows {
+        let programs = self.revisions.get(project).into_iter().flat_map(|revision| &revision.programs);
+        programs.map(|(name, program)| (name.clone(), program.inputs().to_vec())).collect()
+    }
+
     fn flows_besides(&self, project: &str) -> OtherFlows {
         let others = self.revisions.iter().filter(|(name, _)| *name != project);
         let programs = others.flat_map(|(_, revision)| revision.programs.iter());
@@ -330,6 +336,9 @@ impl Catalog {
         let revision = Arc::new(revision);
         revisions.insert(name.clone(), Arc::clone(&revision));
         let release = Arc::new(Release::new(revisions, routines));
+        if release.flows_of(&name) != live.flows_of(&name) {
+            self.check_others(&release, &name).await?;
+        }
         let batch = Batch::new()
             .put(&revision_record(&revision), Expect::Any)
             .put(&release.record(), Expect::Any)
@@ -346,6 +355,19 @@ impl Catalog {
         self.remember(&release);
         self.live.store(release);
         Ok(self.status_of(&name, &revision))
+    }
+
+    /// A flow that goes away, or takes other inputs, may be Triggered by other projects: they must still fit.
+    async fn check_others(&self, release: &Arc<Release>, changed: &str) -> Result<(), DeployError> {
+        for (name, revision) in release.revisions.iter().filter(|(name, _)| *name != changed) {
+            let (project, others) = (revision.project.clone(), release.flows_besides(name));
+            let (web, set) = (self.web.clone(), Arc::clone(&release.routines));
+            let built = compile(move || Revision::build(project, &others, &*set, &web)).await?;
+            if let Err(findings) = built {
+                return Err(DeployError::Refused { project: changed.to_owned(), findings });
+            }
+        }
+        Ok(())
     }
 
     /// The plugins that a deployment goes with: the newest, if every other project fits them and this one does; else

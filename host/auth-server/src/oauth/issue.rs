@@ -361,7 +361,7 @@ impl AuthServer {
             "auth_time": grant.authenticated_at.seconds(),
             "acr": grant.acr,
             "amr": grant.amr,
-            "sid": grant.session,
+            "sid": self.subjects().session_of(client, &grant.session),
             "at_hash": half_hash(access_token.text.expose()),
         });
         if let Value::Object(fixed) = fixed {

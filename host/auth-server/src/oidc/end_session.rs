@@ -219,7 +219,10 @@ async fn proceed(
 fn is_theirs(server: &AuthServer, logout: &Logout, client: Option<&Client>, session: &Session) -> bool {
     let (Some(subject), Some(client)) = (&logout.subject, client) else { return false };
     *subject == server.subjects().of(client, &session.person)
-        && logout.session.as_deref().is_none_or(|sid| sid == session.id.as_str())
+        && logout
+            .session
+            .as_deref()
+            .is_none_or(|sid| sid == server.subjects().session_of(client, &session.id))
 }
 
 async fn ask(

@@ -98,7 +98,9 @@ fn away(engine: &Engine, visit: &Visit, url: &str) -> Response {
 }
 
 fn asset(release: &Release, run: &RunRecord, path: &str) -> Option<Response> {
-    let content = release.revision_of(&run.flow)?.asset(path)?;
+    // The started flow's project first; pages of subflows bring the files of theirs.
+    let own = release.revision_of(&run.flow).into_iter();
+    let content = own.chain(release.revisions.values()).find_map(|revision| revision.asset(path))?;
     let kind = match path.rsplit('.').next().unwrap_or_default() {
         "css" => "text/css; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",

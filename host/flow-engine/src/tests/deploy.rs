@@ -57,6 +57,18 @@ async fn a_flows_name_belongs_to_one_project() {
     assert!(error.to_string().contains("t.fine exists in another project"), "{error}");
 }
 
+#[tokio::test]
+async fn a_flow_that_another_project_triggers_can_not_go_away() {
+    let house = House::new(&[("t.fine", FINE)]).await;
+    let user = "Flow u.user\n    Basepath \"\"\n\nx = Trigger t.fine\nFinish x\n";
+    house.engine.catalog().deploy(project("user", &[("u.user", user)]), "test").await.unwrap();
+    let renamed = FINE.replace("t.fine", "t.renamed");
+    let gone = project("test", &[("t.renamed", renamed.as_str())]);
+    let error = house.engine.catalog().deploy(gone, "test").await.err().unwrap();
+    assert!(codes(&error).iter().any(|finding| finding.contains("u.user.flow")), "{:?}", codes(&error));
+    assert!(house.engine.catalog().project("test").unwrap().flows.contains(&"t.fine".to_owned()));
+}
+
 fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, content) in entries {

@@ -19,6 +19,11 @@ pub(crate) fn server(root: &Path) -> std::path::PathBuf {
     target(root).join("debug").join(format!("agamid{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// The server's binary as `cargo build --release` leaves it.
+pub(crate) fn release(root: &Path) -> std::path::PathBuf {
+    target(root).join("release").join(format!("agamid{}", std::env::consts::EXE_SUFFIX))
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "cargo itself tells the target directory through the environment"

@@ -1,8 +1,9 @@
-//! The developer commands: `cargo xtask demo`, `test`, `lint`, `plugins`.
+//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `plugins`.
 //!
 //! Each prints one line per step, what it installs and why, and how to do it by hand where it can't. A missing part
 //! is skipped by name on a developer's machine and is a failure in CI (`CI=true`).
 
+mod bench;
 mod demo;
 mod install;
 mod lint;
@@ -35,6 +36,8 @@ enum Command {
     Test,
     /// Formatting, clippy, licences and bans, unused dependencies.
     Lint,
+    /// Figures of the release binary, beside the raw cost of the same cryptography.
+    Bench,
     /// Builds all guest components into `plugins/dist`.
     Plugins,
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => demo::demo(&root, &arguments),
         Command::Test => test::test(&root),
         Command::Lint => lint::lint(&root),
+        Command::Bench => bench::bench(&root),
         Command::Plugins => plugins::build_all(&root),
     };
     match result {

@@ -1,55 +1,6 @@
-// A demo server, and a person who signs in without a browser: cookies kept, redirects followed, forms sent.
+// A person who signs in without a browser: cookies kept, redirects followed, forms sent.
 
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const binary = process.env.AGAMID_BIN ?? join(root, 'target', 'debug', 'agamid');
-
-const free = (port) =>
-  new Promise((resolve) => {
-    const server = createServer()
-      .once('error', () => resolve(false))
-      .once('listening', () => server.close(() => resolve(true)))
-      .listen(port, '127.0.0.1');
-  });
-
-async function freePorts() {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const base = 61000 + Math.floor(Math.random() * 900);
-    if ((await Promise.all([free(base), free(base + 1), free(base + 2)])).every(Boolean)) return base;
-  }
-  throw new Error('no free ports');
-}
-
-/** Starts the demo on a folder of its own. */
-export async function startDemo() {
-  const folder = await mkdtemp(join(tmpdir(), 'agamid-clients-'));
-  const port = await freePorts();
-  const child = spawn(binary, ['demo', '--no-open', '--port', String(port), '--data', join(folder, 'data')], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const lines = createInterface({ input: child.stdout });
-  await new Promise((resolve, reject) => {
-    lines.on('line', (line) => line === `ready http://localhost:${port}` && resolve());
-    child.once('exit', (code) => reject(new Error(`the demo ended with ${code}`)));
-  });
-  return {
-    issuer: `http://localhost:${port}`,
-    relyingParty: `http://127.0.0.1:${port + 2}`,
-    async stop() {
-      child.kill('SIGTERM');
-      await new Promise((resolve) => child.once('exit', resolve));
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
+export { startDemo } from '../demo.mjs';
 
 const unescape = (text) =>
   text.replaceAll('&#x2f;', '/').replaceAll('&#x27;', "'").replaceAll('&quot;', '"').replaceAll('&amp;', '&');

@@ -64,4 +64,4 @@ fn password(env: &Env) -> String {
 const CONFIG: &str = include_str!("init/agamid.toml");
 const PROJECT: &str = include_str!("init/project.json");
 const FLOW: &str = include_str!("init/login.password.flow");
-const PAGE: &str = include_str!("init/password.html");
+const PAGE: &str = include_str!("../../../flows/demo/web/demo/password.html");

@@ -34,3 +34,36 @@ async fn after_kill_9_everything_acknowledged_is_there_and_nothing_used_works_ag
     assert_eq!(browser.redeem(&server, &request, &used).await.0, 400, "a used code stays used");
     assert_eq!(browser.userinfo(&server, &access).await.0, 401, "and its replay ends the tokens");
 }
+
+#[tokio::test]
+async fn a_browser_that_leaves_in_the_middle_of_an_answer_finds_its_login_one_step_on() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let page = browser.open(&Request::new(&server).url(&server)).await;
+    let form = page.form().with("login", "alice").with("password", "demo-alice-123");
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&form.fields).finish();
+    let cookie = browser.cookies(&server).remove(0);
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: localhost:{}\r\nOrigin: {}\r\nCookie: agamid_browser={cookie}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        form.action.path(),
+        server.port,
+        server.issuer(),
+        body.len()
+    );
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+    // Long enough for the request to arrive, too short for a password to be checked.
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    drop(stream);
+    for _ in 0..100 {
+        let shown = browser.open(page.url.as_str()).await;
+        if shown.has("value=\"allow\"") || !shown.has("name=\"password\"") && shown.status != 202 {
+            // The run is over: its owner goes on from the page that says so.
+            assert!(shown.has("over") || shown.has("value=\"allow\""), "{}", shown.body);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the answer was lost with its browser:\n{}", server.log_text());
+}

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::support::server::{Server, binary, free_ports};
+use crate::support::server::{Server, binary, free_ports, hold};
 
 fn agamid(arguments: &[&str], folder: &std::path::Path) -> Output {
     Command::new(binary()).args(arguments).current_dir(folder).output().unwrap()
@@ -68,7 +68,7 @@ fn a_usage_error_has_exit_code_2() {
 #[test]
 fn a_port_in_use_is_named() {
     let port = free_ports();
-    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let _taken = hold(port);
     let folder = tempfile::tempdir().unwrap();
     let output = agamid(&["demo", "--no-open", "--port", &port.to_string(), "--data", "data"], folder.path());
     assert_eq!(output.status.code(), Some(3));

@@ -26,7 +26,7 @@ pub(crate) fn root() -> PathBuf {
 /// one process apart, the process id those of two.
 pub(crate) fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = 20_000 + u16::try_from(std::process::id() % 60).unwrap() * 200;
+    let start = 20_000 + u16::try_from(std::process::id() % 20).unwrap() * 600;
     for _ in 0..500 {
         let base = start + NEXT.fetch_add(3, Ordering::SeqCst) % 600;
         let all = (base..base + 3).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok());
@@ -35,6 +35,18 @@ pub(crate) fn free_ports() -> u16 {
         }
     }
     panic!("no free ports");
+}
+
+/// Takes a port that was free a moment ago. Another test may be starting a program just now, whose process holds a copy
+/// of every socket of ours for an instant, the one that found the port free too.
+pub(crate) fn hold(port: u16) -> std::net::TcpListener {
+    for _ in 0..200 {
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return listener;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("port {port} does not get free");
 }
 
 /// A running `agamid demo`.

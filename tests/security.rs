@@ -4,6 +4,8 @@ mod brute_force;
 mod codes;
 mod flows;
 mod front_channel;
+mod keys;
+mod outgoing;
 mod pages;
 mod resources;
 mod secrets;

@@ -42,11 +42,38 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The signing keys of a running server. The access token (scope config.keys.read or config.keys.write) comes from
+    /// AGAMID_TOKEN.
+    Key {
+        /// What to do with them.
+        #[command(subcommand)]
+        tool: KeyTool,
+        /// The admin listener of a running server.
+        #[arg(long, global = true, default_value = "http://127.0.0.1:8081")]
+        server: String,
+        /// Print JSON.
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// Tools for flow authors; no server needed.
     Flow {
         /// Which tool.
         #[command(subcommand)]
         tool: FlowTool,
+    },
+}
+
+/// `agamid key …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyTool {
+    /// All keys with their ages: next, active, old.
+    List,
+    /// Publishes a next key of each algorithm; it signs once everybody can know it (`oauth.key_publication`).
+    Rotate,
+    /// Takes a key out of use at once, because others may have it.
+    Revoke {
+        /// Its id.
+        kid: String,
     },
 }
 

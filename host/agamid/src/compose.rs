@@ -5,6 +5,7 @@ use std::sync::Arc;
 use agamid_auth_server::{AuthServer, AuthServerParts, OauthSettings};
 use agamid_config_api::ConfigApiParts;
 use agamid_core::Env;
+use agamid_core::outgoing::{GuardedHttp, OutgoingSettings, SystemResolver};
 use agamid_core::ports::{Mailer, SmsSender};
 use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_flow_engine::project::ProjectFiles;
@@ -86,6 +87,8 @@ pub(crate) async fn compose(
     let flow_settings: FlowSettings = section(&store, config, "flows").await?;
     let oauth_settings: OauthSettings = section(&store, config, "oauth").await?;
     let plugin_settings: PluginSettings = section(&store, config, "plugins").await?;
+    let outgoing: OutgoingSettings = section(&store, config, "outgoing").await?;
+    let http = GuardedHttp::new(outgoing, Arc::new(SystemResolver)).map_err(|error| error.reason)?;
 
     let identity = Identity::new(IdentityParts {
         env: env.clone(),
@@ -139,6 +142,7 @@ pub(crate) async fn compose(
         engine: engine.clone(),
         identity: identity.clone(),
         organisation: organisation.id.clone(),
+        http: Arc::new(http),
         settings: oauth_settings,
     })
     .await

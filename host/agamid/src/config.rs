@@ -217,7 +217,7 @@ pub(crate) struct Seed {
 }
 
 /// The sections that `[seed.*]` and `[lock.*]` may have.
-pub(crate) const SECTIONS: [&str; 4] = ["flows", "identity", "oauth", "plugins"];
+pub(crate) const SECTIONS: [&str; 5] = ["flows", "identity", "oauth", "outgoing", "plugins"];
 
 impl NodeConfig {
     /// Reads the file and the environment (`variables`: all of it; others than ours are ignored).

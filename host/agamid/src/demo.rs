@@ -22,12 +22,14 @@ const PEOPLE: [(&str, &str, &str); 3] =
 /// How long the admin token of a demo lives.
 const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What the demo's command line and service may do.
-const ADMIN_SCOPES: [&str; 5] = [
+const ADMIN_SCOPES: [&str; 7] = [
     "config.projects.read",
     "config.projects.write",
     "config.outbox.read",
     "config.clients.read",
     "config.clients.write",
+    "config.keys.read",
+    "config.keys.write",
 ];
 /// What the environment may change (`AGAMID_LOG__LEVEL=debug`).
 const BASE: &str = r#"

@@ -10,10 +10,11 @@
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
 //! | `flow.rs` | `agamid flow check` |
-//! | `explain.rs` | `agamid explain` |
+//! | `explain.rs`, `key.rs` | `agamid explain`, `agamid key`: through `admin_client.rs` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
 
+mod admin_client;
 mod cli;
 mod compose;
 mod config;
@@ -21,6 +22,7 @@ mod demo;
 mod explain;
 mod flow;
 mod init;
+mod key;
 mod listen;
 mod out;
 mod seed;
@@ -60,7 +62,8 @@ fn run(command: cli::Command) -> Result<(), Exit> {
             on_runtime(async { serve::serve_file(config).await.map_err(Exit::Failed) })
         }
         cli::Command::Init { dir } => on_runtime(async { init::init(dir).await.map_err(Exit::Failed) }),
-        cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, server, json)),
+        cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, &server, json)),
+        cli::Command::Key { tool, server, json } => on_runtime(key::key(tool, &server, json)),
         cli::Command::Flow { tool: cli::FlowTool::Check { paths, format } } => flow::check(&paths, format),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agamid_auth_server::AuthServer;
 use agamid_core::Env;
 use agamid_store::Store;
 use tokio::net::TcpListener;
@@ -16,6 +17,8 @@ use crate::{listen, out, telemetry};
 /// How often expired records are removed, and how many at a time.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 const SWEEP_AT_ONCE: usize = 1_000;
+/// How often the signing keys are looked at: another node may have revoked one.
+const KEYS_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs the server of a configuration file until it is told to stop.
 pub(crate) async fn serve_file(file: PathBuf) -> Result<(), String> {
@@ -51,6 +54,7 @@ pub(crate) async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let sweeper = tokio::spawn(sweep(house.store.clone(), stop.clone()));
+    let key_keeper = tokio::spawn(keep_keys(house.auth_server.clone()));
     let mut serving = tokio::task::JoinSet::new();
     for listener in listeners.public {
         serving.spawn(listen::serve(listener, listeners.tls.clone(), house.public.clone(), stop.clone()));
@@ -74,9 +78,20 @@ pub(crate) async fn run(
     out::line(&format!("ready {issuer}"));
     while serving.join_next().await.is_some() {}
     sweeper.abort();
+    key_keeper.abort();
     let closed = house.store.close().await.map_err(|error| error.to_string());
     tracing::info!(event = "server.stopped");
     closed
+}
+
+/// Rotates the signing keys when they are due, and learns what other nodes did.
+async fn keep_keys(auth_server: AuthServer) {
+    loop {
+        tokio::time::sleep(KEYS_EVERY).await;
+        if let Err(error) = auth_server.keys().maintain().await {
+            tracing::error!(event = "signing_key.maintenance_failed", %error);
+        }
+    }
 }
 
 /// Removes expired records in bounded steps.

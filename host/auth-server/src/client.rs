@@ -124,6 +124,8 @@ pub struct Client {
     pub token_endpoint_auth_method: AuthMethod,
     /// Its public keys, a JWK set: for `private_key_jwt`.
     pub jwks: Option<Value>,
+    /// Where its public keys are, instead.
+    pub jwks_uri: Option<String>,
     /// What it may ask the token endpoint for.
     #[serde(default = "code_only")]
     pub grant_types: Vec<GrantType>,
@@ -144,6 +146,8 @@ pub struct Client {
     /// What its `sub` is.
     #[serde(default)]
     pub subject_type: SubjectType,
+    /// A list of redirect URIs at the host that stands for its sector (OpenID Connect Core section 8.1).
+    pub sector_identifier_uri: Option<String>,
     /// Whether people are asked before it gets anything.
     #[serde(default = "yes")]
     pub require_consent: bool,

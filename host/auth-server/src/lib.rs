@@ -9,6 +9,7 @@
 //! | `oauth/` | pushed requests, introspection, revocation, registration |
 //! | `oidc/` | metadata, keys, userinfo, logout |
 //! | [`client`], [`keys`], `token.rs`, `transaction.rs` | the records |
+//! | `client_keys.rs` | the public keys of clients, their own or fetched from `jwks_uri` |
 //! | [`verifier`] | checks tokens for our own APIs |
 //!
 //! To add a grant: a variant of [`client::GrantType`], a file in `oauth/grant/` that ends in `AuthServer::issue`, an arm
@@ -16,6 +17,7 @@
 
 mod claims_parameter;
 pub mod client;
+mod client_keys;
 pub mod error;
 pub mod keys;
 mod oauth;
@@ -32,6 +34,7 @@ use std::sync::Arc;
 
 use agamid_core::Env;
 use agamid_core::id::OrgId;
+use agamid_core::outgoing::HttpClient;
 use agamid_core::seal::Sealer;
 use agamid_flow_engine::Engine;
 use agamid_identity::Identity;
@@ -39,6 +42,7 @@ use agamid_store::Store;
 use agamid_web::Web;
 
 use client::Clients;
+use client_keys::ClientKeys;
 use keys::{KeyError, KeyRing};
 pub use oauth::authorize::explain::Check;
 pub use settings::OauthSettings;
@@ -63,6 +67,8 @@ pub struct AuthServerParts {
     pub identity: Identity,
     /// The organisation whose people log in.
     pub organisation: OrgId,
+    /// Fetches what clients name.
+    pub http: Arc<dyn HttpClient>,
     /// Section `oauth`.
     pub settings: OauthSettings,
 }
@@ -76,15 +82,17 @@ struct Inner {
     clients: Clients,
     keys: KeyRing,
     subjects: Subjects,
+    client_keys: ClientKeys,
 }
 
 impl AuthServer {
     /// Loads the keys; makes them at first start.
     pub async fn new(parts: AuthServerParts) -> Result<Self, KeyError> {
-        let keys = KeyRing::open(&parts.env, &parts.store, &parts.sealer).await?;
+        let keys = KeyRing::open(&parts.env, &parts.store, &parts.sealer, &parts.settings).await?;
         let subjects = Subjects::open(&parts.env, &parts.store, &parts.sealer).await?;
+        let client_keys = ClientKeys::new(parts.env.clone(), Arc::clone(&parts.http));
         let clients = Clients { env: parts.env.clone(), store: parts.store.clone() };
-        Ok(Self(Arc::new(Inner { parts, clients, keys, subjects })))
+        Ok(Self(Arc::new(Inner { parts, clients, keys, subjects, client_keys })))
     }
 
     /// Clients.
@@ -120,8 +128,17 @@ impl AuthServer {
         &self.0.parts.settings
     }
 
-    pub(crate) fn keys(&self) -> &KeyRing {
+    /// Signing keys.
+    pub fn keys(&self) -> &KeyRing {
         &self.0.keys
+    }
+
+    pub(crate) fn client_keys(&self) -> &ClientKeys {
+        &self.0.client_keys
+    }
+
+    pub(crate) fn http(&self) -> &dyn HttpClient {
+        &*self.0.parts.http
     }
 
     pub(crate) fn subjects(&self) -> &Subjects {

@@ -20,6 +20,10 @@ pub struct OauthSettings {
     pub refresh_grace: u64,
     /// A pushed authorization request.
     pub pushed_request_lifetime: u64,
+    /// How long a signing key signs before the next one does; 0: until somebody rotates.
+    pub key_rotation: u64,
+    /// How long a signing key is published before it signs.
+    pub key_publication: u64,
     /// Who may register clients.
     pub registration: Registration,
 }
@@ -44,6 +48,8 @@ impl Default for OauthSettings {
             refresh_token_lifetime: 30 * 24 * 3600,
             refresh_grace: 10,
             pushed_request_lifetime: 60,
+            key_rotation: 90 * 24 * 3600,
+            key_publication: 24 * 3600,
             registration: Registration::Token,
         }
     }

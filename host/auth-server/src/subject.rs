@@ -79,9 +79,11 @@ impl Subjects {
     }
 }
 
-/// The host of its redirect URIs, which registration makes sure is one; a client without any is a sector of its own.
+/// The host of its sector identifier or of its redirect URIs, which registration makes sure is one; a client without any
+/// is a sector of its own.
 fn sector(client: &Client) -> String {
-    let first = client.redirect_uris.first().and_then(|uri| url::Url::parse(uri).ok());
+    let first = client.sector_identifier_uri.as_ref().or_else(|| client.redirect_uris.first());
+    let first = first.and_then(|uri| url::Url::parse(uri).ok());
     let host = first.and_then(|uri| uri.host_str().map(str::to_owned));
     host.unwrap_or_else(|| format!("client:{}", client.client_id))
 }

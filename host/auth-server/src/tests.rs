@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use agamid_core::id::{FamilyId, SessionId};
+use agamid_core::outgoing::{GuardedHttp, OutgoingSettings, SystemResolver};
 use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_core::secret::{OpaqueToken, TokenKind};
 use agamid_core::time::Timestamp;
@@ -119,6 +120,7 @@ impl House {
             engine,
             identity: identity.clone(),
             organisation: organisation.clone(),
+            http: Arc::new(GuardedHttp::new(OutgoingSettings::default(), Arc::new(SystemResolver)).unwrap()),
             settings: OauthSettings::default(),
         })
         .await
@@ -132,7 +134,8 @@ impl House {
             amr: vec!["pwd".into()],
             acr: "agama_x".into(),
         };
-        let (session, _) = identity.sessions.start(session).await.unwrap();
+        let (session, _, batch) = identity.sessions.start(session, Batch::new()).await.unwrap();
+        store.commit(batch).await.unwrap();
         let client: Client = serde_json::from_value(json!({
             "client_id": "shop", "secret_hash": Client::hash_secret("secret"), "redirect_uris": [REDIRECT],
             "scopes": ["openid", "email", "orders"],
@@ -141,7 +144,8 @@ impl House {
         .unwrap();
         server.clients().ensure(client).await.unwrap();
         let asked = ["openid".to_owned(), "email".to_owned()];
-        identity.consents.grant(&person.id, "shop", &asked).await.unwrap();
+        let batch = identity.consents.grant(&person.id, "shop", &asked, Batch::new()).await.unwrap();
+        store.commit(batch).await.unwrap();
         let router = web.layer(server.router());
         let family = FamilyId::generate(&env);
         Self { server, router, store, identity, person, session: session.id, family, env }

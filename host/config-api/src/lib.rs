@@ -7,12 +7,15 @@
 //! | `PUT /config/v1/projects/{name}` | `config.projects.write` |
 //! | `GET /config/v1/outbox` (development) | `config.outbox.read` |
 //! | `GET /config/v1/explain?url=…` | `config.clients.read` |
+//! | `GET /config/v1/keys` | `config.keys.read` |
+//! | `POST /config/v1/keys/rotate`, `DELETE /config/v1/keys/{kid}` | `config.keys.write` |
 //!
 //! To add a resource: a file beside `projects.rs`, its routes in [`router`], a row in `docs/operate.md`.
 
 mod authorize;
 mod explain;
 mod health;
+mod keys;
 mod outbox;
 mod projects;
 
@@ -27,7 +30,7 @@ use agamid_web::Problem;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -42,7 +45,7 @@ pub struct ConfigApiParts {
     pub engine: Engine,
     /// Messages kept instead of sent; absent where they are sent.
     pub outbox: Option<Outbox>,
-    /// Explains authorization requests.
+    /// Explains authorization requests, keeps the signing keys.
     pub auth_server: AuthServer,
     /// Checks access tokens.
     pub verifier: Arc<dyn TokenVerifier>,
@@ -64,6 +67,9 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .route("/config/v1/projects/{name}", get(projects::show).put(projects::deploy))
         .route("/config/v1/outbox", get(outbox::list))
         .route("/config/v1/explain", get(explain::get))
+        .route("/config/v1/keys", get(keys::list))
+        .route("/config/v1/keys/rotate", post(keys::rotate))
+        .route("/config/v1/keys/{kid}", delete(keys::revoke))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such resource"))
         .layer(DefaultBodyLimit::max(MAX_ARCHIVE))
         .layer(CatchPanicLayer::new())

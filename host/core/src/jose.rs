@@ -255,6 +255,19 @@ pub struct Expected<'a> {
 /// Longer JWTs are not looked at, in bytes.
 const MAX_JWT: usize = 64 * 1024;
 
+/// The `kid` that a JWT names; nothing is verified.
+pub fn kid(jwt: &str) -> Result<Option<String>, JwtRefused> {
+    if jwt.len() > MAX_JWT {
+        return Err(JwtRefused::Malformed);
+    }
+    let header = strict_object(jwt.split('.').next().unwrap_or_default())?;
+    kid_of(&header).map(|kid| kid.map(str::to_owned))
+}
+
+fn kid_of(header: &Value) -> Result<Option<&str>, JwtRefused> {
+    header.get("kid").map(|kid| kid.as_str().ok_or(JwtRefused::Malformed)).transpose()
+}
+
 /// Verifies a JWT against a JWKS document; answers its claims. Issuer and audience are the caller's to check. Only the
 /// keys of `jwks` count: `jku`, `jwk`, `x5u` and `x5c` headers are never looked at.
 pub fn verify(jwt: &str, jwks: &Value, expected: &Expected<'_>) -> Result<Value, JwtRefused> {
@@ -280,7 +293,7 @@ pub fn verify(jwt: &str, jwks: &Value, expected: &Expected<'_>) -> Result<Value,
     let named = header.get("alg").and_then(Value::as_str).ok_or(JwtRefused::Key)?;
     let algorithm = expected.algorithms.iter().find(|algorithm| algorithm.name() == named);
     let algorithm = *algorithm.ok_or(JwtRefused::Key)?;
-    let kid = header.get("kid").map(|kid| kid.as_str().ok_or(JwtRefused::Malformed)).transpose()?;
+    let kid = kid_of(&header)?;
     if kid.is_none() && expected.kid_required {
         return Err(JwtRefused::Key);
     }
@@ -399,11 +412,20 @@ fn fits(key: &Value, algorithm: SigningAlgorithm) -> bool {
     }
 }
 
+/// A NumericDate, which may have a fraction (RFC 7519 section 2).
+pub fn seconds(value: &Value) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the cast saturates, and such times are refused anyway"
+    )]
+    value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds.floor() as i64))
+}
+
 fn check_times(claims: &Value, expected: &Expected<'_>) -> Result<(), JwtRefused> {
     let now = expected.now.seconds();
     let number = |name: &'static str| match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_i64().map(Some).ok_or(JwtRefused::Time(name)),
+        Some(value) => seconds(value).map(Some).ok_or(JwtRefused::Time(name)),
     };
     let exp = number("exp")?.ok_or(JwtRefused::Time("exp"))?;
     if !expected.expired_too && exp.saturating_add(expected.skew) <= now {

@@ -11,12 +11,14 @@
 //! | [`jose`] | signing keys and JWTs |
 //! | [`blame`] | [`blame::Blame`]: peer, caller or us |
 //! | [`ports`] | traits to the outside: mail, SMS, token verification |
+//! | [`outgoing`] | HTTP to addresses that others named, behind a guard |
 //!
 //! To add a port: a trait in `ports.rs`, an implementation beside it or in the binary, wired in `compose.rs`.
 
 pub mod blame;
 pub mod id;
 pub mod jose;
+pub mod outgoing;
 pub mod ports;
 pub mod random;
 pub mod seal;

@@ -12,7 +12,7 @@ use agamid_core::id::RunId;
 use agamid_core::seal::Sealer;
 use agamid_core::secret::sha256_hex;
 use agamid_store::{
-    AuditEvent, Batch, Consume, Consumption, Expect, OneTime, Purpose, Store, StoreError, Versioned,
+    AuditEvent, Batch, Consume, Consumption, Expect, OneTime, Peeked, Purpose, Store, StoreError, Versioned,
 };
 use agamid_web::{Visit, Web};
 use base64::Engine as _;
@@ -122,6 +122,14 @@ impl From<PausedError> for EngineError {
     fn from(error: PausedError) -> Self {
         EngineError::Saved(error.to_string())
     }
+}
+
+/// A step of a run, as a request holds it.
+pub(crate) struct Step {
+    /// What must be true of the stored run for this request to write it.
+    expect: Expect,
+    /// Whether nobody else can work on it any more.
+    claimed: bool,
 }
 
 /// What came of an answer.
@@ -254,15 +262,18 @@ impl Engine {
         tracing::info!(event = "flow.started", run = %run.id, flow = run.flow, owner = run.owner.id);
         let mut ledger = Vec::new();
         let (state, effect) = vm::start(&*release, &start.flow, inputs, &self.settings().limits);
-        let stop = self.perform(&release, &run, start.address, &mut ledger, state, effect).await;
-        match self.settle(&release, &mut run, ledger, stop, Expect::Absent).await? {
+        let mut step = Step { expect: Expect::Absent, claimed: true };
+        let stop =
+            self.perform(&release, &mut run, &mut step, start.address, &mut ledger, state, effect).await?;
+        match self.settle(&release, &mut run, ledger, stop, start.batch, step.expect).await? {
             Moved::To(url) => Ok(Next::Redirect(url)),
             Moved::Crashed { reference, .. } => Err(EngineError::Crashed { reference }),
-            Moved::Busy => Err(EngineError::Saved("a new run met another with its id".to_owned())),
+            Moved::Busy => Ok(Next::Raced),
         }
     }
 
-    /// Claims the step, goes on with the answer, saves what came of it.
+    /// Goes on with the answer, and saves what came of it. The step is claimed before anything is called: an answer that
+    /// calls nothing has its claim in that one commit.
     pub(crate) async fn advance(
         &self,
         found: Versioned<RunRecord>,
@@ -271,19 +282,30 @@ impl Engine {
     ) -> Result<Moved, EngineError> {
         let Versioned { record: mut run, version } = found;
         let release = self.catalog().release(&run.release).await?;
-        let opened = run::open(self.sealer(), &run);
-        run.status = Status::Acting { until: self.env().now().plus(LEASE) };
-        match self.store().commit(Batch::new().put(&run, Expect::Version(version))).await {
-            Ok(_) => {}
-            Err(StoreError::Conflict { .. }) => return Ok(Moved::Busy),
-            Err(error) => return Err(error.into()),
-        }
-        let (state, paused) = opened?;
+        let (state, paused) = run::open(self.sealer(), &run)?;
         let mut ledger = paused.ledger.clone();
         let (state, effect) = vm::resume(&*release, state, answer(&paused), &self.settings().limits);
-        let stop = self.perform(&release, &run, address, &mut ledger, state, effect).await;
+        let mut step = Step { expect: Expect::Version(version), claimed: false };
+        let stop = self.perform(&release, &mut run, &mut step, address, &mut ledger, state, effect).await?;
         run.step += 1;
-        self.settle(&release, &mut run, ledger, stop, Expect::Version(version + 1)).await
+        self.settle(&release, &mut run, ledger, stop, Batch::new(), step.expect).await
+    }
+
+    /// Makes sure that nobody else works on the step; says whether that is so.
+    pub(crate) async fn claim(&self, run: &mut RunRecord, step: &mut Step) -> Result<bool, StoreError> {
+        if step.claimed {
+            return Ok(true);
+        }
+        run.status = Status::Acting { until: self.env().now().plus(LEASE) };
+        match self.store().commit(Batch::new().put(run, step.expect)).await {
+            Ok(_) => {}
+            Err(StoreError::Conflict { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        if let Expect::Version(version) = step.expect {
+            *step = Step { expect: Expect::Version(version + 1), claimed: true };
+        }
+        Ok(true)
     }
 
     /// Saves a run where it stopped.
@@ -293,9 +315,9 @@ impl Engine {
         run: &mut RunRecord,
         ledger: Vec<crate::ports::Proof>,
         stop: Stop,
+        mut batch: Batch,
         expect: Expect,
     ) -> Result<Moved, EngineError> {
-        let mut batch = Batch::new();
         let moved = match stop {
             Stop::Page(state, page) => match self.try_page(release, run, &page) {
                 Ok(html) => {
@@ -329,13 +351,17 @@ impl Engine {
                 Moved::To(next)
             }
             Stop::Crashed(crash) => self.crash(run, &crash.message, &crash.at.flow, crash.at.line),
+            Stop::Busy => return Ok(Moved::Busy),
         };
         if matches!(run.status, Status::Over { .. }) {
             run.sealed.clear();
             run.expires_at = self.env().now().plus(REMEMBERED);
         }
-        self.store().commit(batch.put(run, expect)).await?;
-        Ok(moved)
+        match self.store().commit(batch.put(run, expect)).await {
+            Ok(committed) if committed.accepted() => Ok(moved),
+            Ok(_) | Err(StoreError::Conflict { .. }) => Ok(Moved::Busy),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn crash(&self, run: &mut RunRecord, cause: &str, flow: &str, line: u32) -> Moved {
@@ -382,26 +408,28 @@ impl Engine {
         Ok((format!("{}{joint}run={}", run.owner.return_to, run.id), one_time))
     }
 
-    /// Hands a finished run to its owner, once, and only in the browser that it ran in.
-    pub async fn take(
+    /// Shows a finished run to its owner, in the browser that it ran in only, with the consumption that makes it theirs:
+    /// the owner acts on it in the very commit that uses it up.
+    pub async fn outcome_of(
         &self,
         run: &RunId,
         kind: OwnerKind,
         owner_id: &str,
         browser: &str,
-    ) -> Result<Option<Finished>, EngineError> {
+    ) -> Result<Option<(Finished, Consume)>, EngineError> {
         let mut consume = Consume::new(Purpose::FlowOutcome, sha256_hex(run.as_str().as_bytes()));
         consume.session = Some(browser.to_owned());
         consume.run = Some(run.to_string());
         consume.address = Some(address(kind, owner_id));
-        let one_time = match self.store().consume(consume).await? {
-            Consumption::Consumed(one_time) => one_time,
-            Consumption::Mismatch(field) => {
-                tracing::warn!(event = "flow.outcome_refused", run = %run, field);
-                return Ok(None);
-            }
-            Consumption::Replayed(_) | Consumption::Absent => return Ok(None),
+        let Peeked::Live(one_time) = self.store().peek(consume.purpose, &consume.hash).await? else {
+            return Ok(None);
         };
+        if let Some(field) = one_time.mismatch(&consume) {
+            tracing::warn!(event = "flow.outcome_refused", run = %run, field);
+            // A stranger's try uses it up.
+            self.store().consume(consume).await?;
+            return Ok(None);
+        }
         let saved = |cause: String| EngineError::Saved(cause);
         let sealed = STANDARD
             .decode(one_time.payload.as_str().unwrap_or_default())
@@ -410,7 +438,23 @@ impl Engine {
             .sealer()
             .open("outcome", run.as_str().as_bytes(), &sealed)
             .map_err(|e| saved(e.to_string()))?;
-        postcard::from_bytes(&bytes).map(Some).map_err(|error| saved(error.to_string()))
+        let finished = postcard::from_bytes(&bytes).map_err(|error| saved(error.to_string()))?;
+        Ok(Some((finished, consume)))
+    }
+
+    /// Hands a finished run to its owner, once.
+    pub async fn take(
+        &self,
+        run: &RunId,
+        kind: OwnerKind,
+        owner_id: &str,
+        browser: &str,
+    ) -> Result<Option<Finished>, EngineError> {
+        let Some((finished, consume)) = self.outcome_of(run, kind, owner_id, browser).await? else {
+            return Ok(None);
+        };
+        let taken = matches!(self.store().consume(consume).await?, Consumption::Consumed(_));
+        Ok(taken.then_some(finished))
     }
 
     /// A run, if this browser may see it.

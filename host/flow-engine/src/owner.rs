@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use agama_lang::effect::Outcome;
 use agama_lang::value::Map;
 use agamid_core::id::{OrgId, RunId};
+use agamid_store::Batch;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::Proof;
@@ -37,8 +38,10 @@ pub struct Owner {
 }
 
 /// A request to start a run.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Start {
+    /// What is written together with the run, or not at all: the owner's own record.
+    pub batch: Batch,
     /// The id the run gets: known to its owner before it begins, so that no other run can be taken for it.
     pub run: RunId,
     /// Qualified name of the flow.
@@ -69,6 +72,8 @@ pub struct Start {
 pub enum Next {
     /// Go to this URL: a page of the run, another site (`RFAC`), or the owner's `return_to`.
     Redirect(String),
+    /// Nothing was written: a precondition of the owner's batch failed, or what it uses up was used up.
+    Raced,
 }
 
 /// A finished run, handed to its owner exactly once by `Engine::take`.

@@ -7,10 +7,11 @@ use agama_lang::effect::{Crash, Effect, Level, LogSource, Outcome, Page, Place, 
 use agama_lang::state::State;
 use agama_lang::value::Text;
 use agama_lang::vm;
+use agamid_store::StoreError;
 use tracing::Level as LogLevel;
 
 use crate::catalog::Release;
-use crate::engine::Engine;
+use crate::engine::{Engine, Step};
 use crate::ports::{CallContext, Proof};
 use crate::records::RunRecord;
 
@@ -23,30 +24,40 @@ pub(crate) enum Stop {
     Away(State, Text),
     Finished(Outcome),
     Crashed(Crash),
+    /// Another request was faster; nothing was done.
+    Busy,
 }
 
 impl Engine {
-    /// Performs effects until the run stops. Proofs go to the ledger.
+    /// Performs effects until the run stops. Proofs go to the ledger. The step is claimed before the first call.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the run, its step and its ledger change apart from each other"
+    )]
     pub(crate) async fn perform(
         &self,
         release: &Arc<Release>,
-        run: &RunRecord,
+        run: &mut RunRecord,
+        step: &mut Step,
         address: IpAddr,
         ledger: &mut Vec<Proof>,
         mut state: State,
         mut effect: Effect,
-    ) -> Stop {
+    ) -> Result<Stop, StoreError> {
         for _ in 0..MAX_EFFECTS {
             let answer = match effect {
-                Effect::Render(page) => return Stop::Page(state, page),
-                Effect::Redirect { url, .. } => return Stop::Away(state, url),
-                Effect::Finished(outcome) => return Stop::Finished(outcome),
-                Effect::Crashed(crash) => return Stop::Crashed(crash),
+                Effect::Render(page) => return Ok(Stop::Page(state, page)),
+                Effect::Redirect { url, .. } => return Ok(Stop::Away(state, url)),
+                Effect::Finished(outcome) => return Ok(Stop::Finished(outcome)),
+                Effect::Crashed(crash) => return Ok(Stop::Crashed(crash)),
                 Effect::Log { level, message, source, at } => {
                     log(run, level, &message, source, &at);
                     Resume::Continue
                 }
                 Effect::Call(call) => {
+                    if !self.claim(run, step).await? {
+                        return Ok(Stop::Busy);
+                    }
                     let mut context = CallContext::new(self.env().clone(), call.at.flow.clone());
                     context.run = Some(run.id.clone());
                     context.organisation = run.organisation.clone();
@@ -69,10 +80,10 @@ impl Engine {
             (state, effect) = vm::resume(&**release, state, answer, &self.settings().limits);
         }
         let at = Place { flow: run.flow.clone(), line: 0 };
-        Stop::Crashed(Crash {
+        Ok(Stop::Crashed(Crash {
             message: format!("the flow made more than {MAX_EFFECTS} calls without a pause"),
             at,
-        })
+        }))
     }
 }
 

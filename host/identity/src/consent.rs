@@ -57,13 +57,14 @@ impl Consents {
         Ok(found.is_some_and(|found| scopes.iter().all(|scope| found.record.scopes.contains(scope))))
     }
 
-    /// Adds scopes to what the person allowed.
+    /// Adds scopes to what the person allowed. Written with `batch`, by whoever commits it.
     pub async fn grant(
         &self,
         person: &PersonId,
         client: &str,
         scopes: &[String],
-    ) -> Result<(), IdentityError> {
+        batch: Batch,
+    ) -> Result<Batch, IdentityError> {
         let found = self.store.get::<Consent>(&key(person, client)).await?;
         let expect = found.as_ref().map_or(Expect::Absent, |found| Expect::Version(found.version));
         let mut all = found.map(|found| found.record.scopes).unwrap_or_default();
@@ -75,8 +76,7 @@ impl Consents {
             granted_at: self.env.now(),
         };
         let audit = AuditEvent::new("consent.granted", person.as_str(), client);
-        self.store.commit(Batch::new().put(&consent, expect).audit(audit)).await?;
-        Ok(())
+        Ok(batch.put(&consent, expect).audit(audit))
     }
 
     /// Takes everything back.

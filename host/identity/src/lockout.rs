@@ -167,18 +167,21 @@ impl Lockout {
         Ok(())
     }
 
-    /// A login was finished: the account's failures are forgotten, and the browser is known from now on.
-    pub async fn succeeded(&self, person: &PersonId, origin: &Origin) -> Result<(), IdentityError> {
+    /// A login was finished: the account's failures are forgotten, and the browser is known from now on. Written with
+    /// `batch`, by whoever commits it.
+    pub async fn succeeded(
+        &self,
+        person: &PersonId,
+        origin: &Origin,
+        mut batch: Batch,
+    ) -> Result<Batch, IdentityError> {
         let account = Account::of_person(person);
-        let mut batch = Batch::new();
-        let mut changed = false;
         for key in [
             account_key(&account),
             origin.browser.as_deref().map_or_else(String::new, |b| known_key(person, b)),
         ] {
             if !key.is_empty() && self.store.get::<FailuresRecord>(&key).await?.is_some() {
                 batch = batch.delete::<FailuresRecord>(&key, Expect::Any);
-                changed = true;
             }
         }
         if let Some(browser) = &origin.browser {
@@ -186,13 +189,9 @@ impl Lockout {
             if self.store.get::<KnownBrowserRecord>(&key).await?.is_none() {
                 let record = KnownBrowserRecord { key, expires_at: self.env.now().plus(KNOWN) };
                 batch = batch.put(&record, Expect::Any);
-                changed = true;
             }
         }
-        if changed {
-            self.store.commit(batch).await?;
-        }
-        Ok(())
+        Ok(batch)
     }
 
     /// The counters of an attempt: in a browser that the person knows only that browser's own.
@@ -287,6 +286,11 @@ mod tests {
         Origin { address: Some([10, 0, 0, address].into()), browser: Some(browser.to_owned()) }
     }
 
+    async fn finish(lockout: &Lockout, person: &PersonId, origin: &Origin) {
+        let batch = lockout.succeeded(person, origin, Batch::new()).await.unwrap();
+        lockout.store.commit(batch).await.unwrap();
+    }
+
     #[tokio::test]
     async fn five_failures_lock_an_account_for_a_while_that_grows_and_ends() {
         let (clock, lockout, person) = bench().await;
@@ -312,7 +316,7 @@ mod tests {
     async fn a_browser_in_which_the_person_logged_in_is_not_locked_by_strangers() {
         let (_, lockout, person) = bench().await;
         let account = Account::of_person(&person);
-        lockout.succeeded(&person, &from(1, "own")).await.unwrap();
+        finish(&lockout, &person, &from(1, "own")).await;
         for _ in 0..200 {
             lockout.failed(&account, &from(2, "stranger")).await.unwrap();
         }
@@ -338,7 +342,7 @@ mod tests {
         for _ in 0..4 {
             lockout.failed(&account, &from(2, "b")).await.unwrap();
         }
-        lockout.succeeded(&person, &from(2, "b")).await.unwrap();
+        finish(&lockout, &person, &from(2, "b")).await;
         lockout.failed(&account, &from(3, "c")).await.unwrap();
         assert!(lockout.allows(&account, &from(3, "c")).await.unwrap());
     }

@@ -87,8 +87,12 @@ pub struct Sessions {
 impl Sessions {
     /// Starts a session; answers it and the new cookie's value. Where the same person was signed in in this browser the
     /// session goes on with its id, under a new cookie and with what was proved now: what other applications got from
-    /// it stays alive.
-    pub async fn start(&self, new: NewSession) -> Result<(Session, Secret), IdentityError> {
+    /// it stays alive. Written with `batch`, by whoever commits it.
+    pub async fn start(
+        &self,
+        new: NewSession,
+        mut batch: Batch,
+    ) -> Result<(Session, Secret, Batch), IdentityError> {
         let token = OpaqueToken::generate(TokenKind::Session, &*self.env.rng);
         let now = self.env.now();
         let session = Session {
@@ -105,7 +109,6 @@ impl Sessions {
             expires_at: now.plus(Duration::from_secs(self.settings.session_lifetime_seconds)),
         };
         let mut session = session;
-        let mut batch = Batch::new();
         for old in self.of_browser(&session.browser).await? {
             if old.person == session.person {
                 batch = batch.delete::<Session>(&old.hash, Expect::Any);
@@ -113,8 +116,8 @@ impl Sessions {
             }
         }
         let audit = AuditEvent::new("session.started", session.person.as_str(), session.id.as_str());
-        self.store.commit(batch.put(&session, Expect::Absent).audit(audit)).await?;
-        Ok((session, token.text))
+        let batch = batch.put(&session, Expect::Absent).audit(audit);
+        Ok((session, token.text, batch))
     }
 
     /// The session of a cookie's value; a malformed value is none.
@@ -147,12 +150,14 @@ impl Sessions {
         Ok(found.into_iter().map(|found| found.record).collect())
     }
 
-    /// Makes another session of the browser the one of its cookie: the value changes, what was proved stays.
+    /// Makes another session of the browser the one of its cookie: the value changes, what was proved stays. Written
+    /// with `batch`, by whoever commits it.
     pub async fn switch(
         &self,
         id: &SessionId,
         browser: &str,
-    ) -> Result<Option<(Session, Secret)>, IdentityError> {
+        batch: Batch,
+    ) -> Result<Option<(Session, Secret, Batch)>, IdentityError> {
         let found = self.store.find::<Session>("id", id.as_str()).await?;
         let Some(Versioned { record: old, version }) = found.into_iter().next() else { return Ok(None) };
         if old.browser != browser {
@@ -161,12 +166,11 @@ impl Sessions {
         let token = OpaqueToken::generate(TokenKind::Session, &*self.env.rng);
         let session = Session { hash: token.hash, last_seen_at: self.env.now(), ..old.clone() };
         let audit = AuditEvent::new("session.switched", session.person.as_str(), session.id.as_str());
-        let batch = Batch::new()
+        let batch = batch
             .delete::<Session>(&old.hash, Expect::Version(version))
             .put(&session, Expect::Absent)
             .audit(audit);
-        self.store.commit(batch).await?;
-        Ok(Some((session, token.text)))
+        Ok(Some((session, token.text, batch)))
     }
 
     /// Ends a session.

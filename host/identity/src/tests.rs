@@ -1,5 +1,5 @@
 use agamid_core::seal::EnvelopeKey;
-use agamid_store::Scan;
+use agamid_store::{Batch, Scan};
 
 use super::credential::{Credential, CredentialKind};
 use super::session::NewSession;
@@ -116,7 +116,7 @@ async fn the_store_alone_holds_neither_seed_nor_password() {
 
 #[tokio::test]
 async fn a_session_is_known_by_its_cookie_only_and_ends() {
-    let (identity, _, organisation) = identity().await;
+    let (identity, store, organisation) = identity().await;
     let person = alice(&identity, &organisation).await;
     let new = NewSession {
         person: person.id.clone(),
@@ -125,19 +125,23 @@ async fn a_session_is_known_by_its_cookie_only_and_ends() {
         amr: vec!["pwd".into()],
         acr: "agama_x".into(),
     };
-    let (first, cookie) = identity.sessions.start(new.clone()).await.unwrap();
+    let (first, cookie, batch) = identity.sessions.start(new.clone(), Batch::new()).await.unwrap();
+    store.commit(batch).await.unwrap();
     assert_eq!(identity.sessions.by_cookie(cookie.expose()).await.unwrap(), Some(first.clone()));
     assert_eq!(identity.sessions.by_cookie(first.id.as_str()).await.unwrap(), None);
     assert_eq!(identity.sessions.by_cookie(&first.hash).await.unwrap(), None);
 
-    let (second, other) = identity.sessions.start(new).await.unwrap();
+    let (second, other, batch) = identity.sessions.start(new, Batch::new()).await.unwrap();
+    store.commit(batch).await.unwrap();
     assert_eq!(
         identity.sessions.by_cookie(cookie.expose()).await.unwrap(),
         None,
         "a new login ends the old session"
     );
-    assert!(identity.sessions.switch(&second.id, "another browser").await.unwrap().is_none());
-    let (switched, rotated) = identity.sessions.switch(&second.id, "b").await.unwrap().unwrap();
+    assert!(identity.sessions.switch(&second.id, "another browser", Batch::new()).await.unwrap().is_none());
+    let (switched, rotated, batch) =
+        identity.sessions.switch(&second.id, "b", Batch::new()).await.unwrap().unwrap();
+    store.commit(batch).await.unwrap();
     assert_eq!(switched.id, second.id);
     assert_eq!(identity.sessions.by_cookie(other.expose()).await.unwrap(), None);
     identity.sessions.end_all(&person.id, "test").await.unwrap();
@@ -146,11 +150,14 @@ async fn a_session_is_known_by_its_cookie_only_and_ends() {
 
 #[tokio::test]
 async fn consent_covers_what_was_granted_until_it_is_revoked() {
-    let (identity, _, organisation) = identity().await;
+    let (identity, store, organisation) = identity().await;
     let person = alice(&identity, &organisation).await;
     let scopes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    identity.consents.grant(&person.id, "shop", &scopes(&["openid"])).await.unwrap();
-    identity.consents.grant(&person.id, "shop", &scopes(&["email"])).await.unwrap();
+    let batch =
+        identity.consents.grant(&person.id, "shop", &scopes(&["openid"]), Batch::new()).await.unwrap();
+    store.commit(batch).await.unwrap();
+    let batch = identity.consents.grant(&person.id, "shop", &scopes(&["email"]), Batch::new()).await.unwrap();
+    store.commit(batch).await.unwrap();
     assert!(identity.consents.covers(&person.id, "shop", &scopes(&["email", "openid"])).await.unwrap());
     assert!(!identity.consents.covers(&person.id, "shop", &scopes(&["phone"])).await.unwrap());
     assert!(!identity.consents.covers(&person.id, "other", &scopes(&["openid"])).await.unwrap());

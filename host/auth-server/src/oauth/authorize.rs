@@ -24,9 +24,10 @@ use crate::oauth::form::{Parameters, check_length, twice};
 use crate::oauth::par;
 use crate::transaction::Transaction;
 use check_redirect_uri::check_redirect_uri;
+use proceed::Pending;
 use request::{AuthorizationRequest, ResponseMode};
 
-/// Checks the request, stores it as a transaction of this browser, and goes on.
+/// Checks the request, makes it a transaction of this browser, and goes on.
 pub(crate) async fn get(
     State(server): State<AuthServer>,
     visit: Visit,
@@ -39,7 +40,7 @@ pub(crate) async fn get(
         Ok(found) => found,
         Err(refused) => return server.refuse(&visit, refused),
     };
-    let mut response = server.proceed(&visit, &headers, found).await;
+    let mut response = server.proceed(&visit, &headers, found, Pending::default()).await;
     if let Some(cookie) = browser.set {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -55,7 +56,10 @@ pub(crate) async fn post(
 ) -> Response {
     let body = String::from_utf8_lossy(&body).into_owned();
     match begin(&server, &body, None).await {
-        Ok(found) => server.hand_over(&visit, &found.record),
+        Ok(found) => match server.store().commit(Batch::new().put(&found.record, Expect::Absent)).await {
+            Ok(_) => server.hand_over(&visit, &found.record),
+            Err(error) => server.refuse(&visit, Refusal::Page(error.into())),
+        },
         Err(refused) => server.refuse(&visit, refused),
     }
 }
@@ -88,7 +92,7 @@ pub(crate) async fn resume(
     }
     let mut response = match run {
         Some(run) => server.after_run(&visit, &headers, found, &run).await,
-        None => server.proceed(&visit, &headers, found).await,
+        None => server.proceed(&visit, &headers, found, Pending::default()).await,
     };
     if let Some(cookie) = browser.set {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -104,7 +108,8 @@ pub(crate) enum Refusal {
     Redirect { redirect_uri: String, mode: ResponseMode, state: Option<String>, error: OauthError },
 }
 
-/// Finds the client, takes a pushed request's parameters in place of the query's, checks, and stores the transaction.
+/// Finds the client, takes a pushed request's parameters in place of the query's, checks, and makes the transaction; it
+/// is written with what comes of it.
 async fn begin(
     server: &AuthServer,
     encoded: &str,
@@ -145,10 +150,8 @@ async fn begin(
         consented: false,
         expires_at: server.env().now().plus(lifetime),
     };
-    let saved = server.store().commit(Batch::new().put(&transaction, Expect::Absent)).await;
-    saved.map_err(|error| Refusal::Page(error.into()))?;
     tracing::info!(event = "oauth.authorize", transaction = %transaction.id, client = client.client_id);
-    Ok(Versioned { record: transaction, version: 1 })
+    Ok(Versioned { record: transaction, version: 0 })
 }
 
 /// Checks a client's request in order: redirect URI; then, with answers to the redirect URI, everything else.
@@ -207,7 +210,7 @@ impl AuthServer {
             skew: 10,
             expired_too: true,
         };
-        let claims = jose::verify(jwt, self.keys().jwks(), &expected).ok()?;
+        let claims = jose::verify(jwt, &self.keys().jwks(), &expected).ok()?;
         let ours = claims.get("iss").and_then(serde_json::Value::as_str) == Some(self.web().issuer());
         ours.then_some(claims)
     }

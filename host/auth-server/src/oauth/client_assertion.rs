@@ -50,7 +50,8 @@ fn subject(jwt: &str) -> Option<String> {
 
 /// Verifies an assertion with the client's registered keys; each works once.
 pub(crate) async fn verify(server: &AuthServer, client: &Client, jwt: &str) -> Result<(), OauthError> {
-    let jwks = client.jwks.as_ref().ok_or_else(|| refused("the client has no registered keys"))?;
+    let kid = jose::kid(jwt).map_err(|error| refused(&error.to_string()))?;
+    let jwks = server.client_keys().of(client, kid.as_deref()).await.map_err(refused)?;
     let now = server.env().now();
     let expected = Expected {
         typ: &["JWT", "client-authentication+jwt", ""],
@@ -60,14 +61,14 @@ pub(crate) async fn verify(server: &AuthServer, client: &Client, jwt: &str) -> R
         skew: SKEW,
         expired_too: false,
     };
-    let claims = jose::verify(jwt, jwks, &expected).map_err(|error| refused(&error.to_string()))?;
+    let claims = jose::verify(jwt, &jwks, &expected).map_err(|error| refused(&error.to_string()))?;
     for name in ["iss", "sub"] {
         if claims.get(name).and_then(Value::as_str) != Some(client.client_id.as_str()) {
             return Err(refused(&format!("{name} must be the client_id")));
         }
     }
     check_audience(server, &claims)?;
-    let exp = claims.get("exp").and_then(Value::as_i64).unwrap_or_default();
+    let exp = claims.get("exp").and_then(jose::seconds).unwrap_or_default();
     let longest = now.plus(LONGEST).seconds().saturating_add(SKEW);
     if exp > longest {
         return Err(refused("exp is too far away; ten minutes are allowed"));

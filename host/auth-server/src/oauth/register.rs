@@ -73,6 +73,7 @@ async fn create(server: &AuthServer, headers: &HeaderMap, body: &[u8]) -> Result
         return Err(invalid("client_id and client_secret are given by the server").into());
     }
     let mut client = client_of(&metadata)?;
+    check_sector(server, &client).await?;
     client.client_id = agamid_core::id::new_ulid(server.env()).to_lowercase();
     client.created_at = server.env().now();
     let secret = client
@@ -91,6 +92,22 @@ async fn create(server: &AuthServer, headers: &HeaderMap, body: &[u8]) -> Result
     }
     shown.insert("registration_access_token".to_owned(), registration.text.expose().into());
     Ok(answer(StatusCode::CREATED, shown))
+}
+
+/// The document at `sector_identifier_uri` lists every redirect URI (OpenID Connect Core section 8.1): whoever speaks for the
+/// sector knows of this client.
+async fn check_sector(server: &AuthServer, client: &Client) -> Result<(), OauthError> {
+    let Some(uri) = &client.sector_identifier_uri else { return Ok(()) };
+    let fetched = server.http().get(uri, "application/json").await;
+    let fetched = fetched.map_err(|error| invalid(format!("sector_identifier_uri: {error}")))?;
+    let listed: Option<Vec<String>> = Some(fetched)
+        .filter(|answer| answer.status == 200)
+        .and_then(|answer| serde_json::from_slice(&answer.body).ok());
+    let listed = listed.ok_or_else(|| invalid("sector_identifier_uri gave no JSON list of redirect URIs"))?;
+    match client.redirect_uris.iter().find(|own| !listed.contains(own)) {
+        Some(missing) => Err(invalid(format!("sector_identifier_uri does not list {missing}"))),
+        None => Ok(()),
+    }
 }
 
 async fn check_initial_token(server: &AuthServer, headers: &HeaderMap) -> Result<(), TokenRefusal> {
@@ -147,6 +164,7 @@ async fn update(
         }
     }
     let mut client = client_of(&metadata)?;
+    check_sector(server, &client).await?;
     client.client_id.clone_from(&old.client_id);
     client.created_at = old.created_at;
     client.registration_hash.clone_from(&old.registration_hash);
@@ -229,6 +247,8 @@ fn shown(server: &AuthServer, client: &Client) -> Map<String, Value> {
         "token_endpoint_auth_method": client.token_endpoint_auth_method.name(),
         "scope": client.scopes.join(" "),
         "jwks": client.jwks,
+        "jwks_uri": client.jwks_uri,
+        "sector_identifier_uri": client.sector_identifier_uri,
         "subject_type": client.subject_type,
         "id_token_signed_response_alg": client.id_token_signed_response_alg.name(),
         "default_acr_values": client.default_acr_values,

@@ -234,7 +234,6 @@ async fn ask(
 ) -> Result<Response, OauthError> {
     let run = RunId::generate(server.env());
     logout.waiting = Some(run.clone());
-    server.store().commit(Batch::new().put(&logout, Expect::Any)).await?;
     let scope = OrgScope::One(session.organisation.clone());
     let person = server.identity().persons.get(&scope, &session.person).await?;
     let client_name = client.map(|client| client.display_name().to_owned());
@@ -246,6 +245,7 @@ async fn ask(
     let started = server
         .engine()
         .start(Start {
+            batch: Batch::new().put(&logout, Expect::Any),
             run,
             flow: FLOW.to_owned(),
             inputs,
@@ -266,6 +266,7 @@ async fn ask(
         .await;
     match started {
         Ok(Next::Redirect(url)) => Ok(see_other(&url)),
+        Ok(Next::Raced) => Ok(server.over(visit)),
         Err(EngineError::Store(error)) => Err(error.into()),
         Err(error) => Err(OauthError::server(error)),
     }

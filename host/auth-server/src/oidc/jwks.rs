@@ -10,5 +10,5 @@ use crate::AuthServer;
 pub(crate) async fn get(State(server): State<AuthServer>) -> Response {
     let headers =
         [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "public, max-age=300")];
-    (headers, server.keys().jwks().to_string()).into_response()
+    (headers, server.keys().document()).into_response()
 }

@@ -67,6 +67,7 @@ async fn where_no_url_is_given_the_run_crashes() {
     let flow = "Flow t.bad\n    Basepath \"\"\n\nanswer = RFAC \"javascript:alert(1)\"\nFinish true\n";
     let house = House::new(&[("t.bad", flow)]).await;
     let start = crate::Start {
+        batch: agamid_store::Batch::new(),
         run: agamid_core::id::RunId::generate(&agamid_core::Env::system()),
         flow: "t.bad".to_owned(),
         inputs: crate::agama_lang::value::Map::new(),

@@ -12,7 +12,7 @@ use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_core::secret::{OpaqueToken, TokenKind};
 use agamid_core::time::{ManualClock, Timestamp};
 use agamid_core::{BoxFuture, Env};
-use agamid_store::Store;
+use agamid_store::{Batch, Store};
 use agamid_web::{Web, WebConfig};
 use axum::Router;
 use axum::body::Body;
@@ -192,6 +192,7 @@ impl House {
     pub(super) async fn start(&self, flow: &str) -> String {
         let inputs = Map::from_iter([("person".to_owned(), Value::from(self.person.as_str()))]);
         let start = Start {
+            batch: Batch::new(),
             run: agamid_core::id::RunId::generate(&agamid_core::Env::system()),
             flow: flow.to_owned(),
             inputs,
@@ -204,7 +205,7 @@ impl House {
             locales: Vec::new(),
             form_action: Vec::new(),
         };
-        let Next::Redirect(path) = self.engine.start(start).await.unwrap();
+        let Next::Redirect(path) = self.engine.start(start).await.unwrap() else { panic!("a new run raced") };
         path
     }
 

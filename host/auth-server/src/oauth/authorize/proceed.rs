@@ -37,11 +37,36 @@ struct Launch {
     acceptable: Vec<String>,
 }
 
+/// A flow to run for a transaction.
+struct Flow {
+    kind: OwnerKind,
+    name: String,
+    /// What the server offers.
+    inputs: Map,
+    /// What a caller set, where a caller chose the flow.
+    launch: Option<Map>,
+}
+
 impl Launch {
     /// Whether a session of this ACR is good enough.
     fn fits(&self, acr: &str) -> bool {
         self.acceptable.is_empty() || self.acceptable.iter().any(|known| known == acr)
     }
+}
+
+/// What a finished run brought, to be written together with what comes next: all of it, or nothing.
+#[derive(Default)]
+pub(crate) struct Pending {
+    batch: Batch,
+    /// The session that was made or chosen: it is in the batch, not yet in the store.
+    session: Option<Session>,
+    /// Its cookie.
+    cookie: Option<HeaderValue>,
+}
+
+/// What the store must hold for a transaction to be written; one that was just begun is not there yet.
+fn expect_of(version: u64) -> Expect {
+    if version == 0 { Expect::Absent } else { Expect::Version(version) }
 }
 
 impl AuthServer {
@@ -51,29 +76,40 @@ impl AuthServer {
         visit: &Visit,
         headers: &HeaderMap,
         found: Versioned<Transaction>,
+        mut pending: Pending,
     ) -> Response {
         let transaction = found.record.clone();
-        match self.next_step(visit, headers, found).await {
-            Ok(response) => response,
+        let cookie = pending.cookie.take();
+        match self.next_step(visit, headers, found, pending).await {
+            Ok(Some(mut response)) => {
+                if let Some(cookie) = cookie {
+                    response.headers_mut().append(header::SET_COOKIE, cookie);
+                }
+                response
+            }
+            Ok(None) => self.over(visit),
             Err(error) => self.error_to_client(visit, &transaction, &error),
         }
     }
 
+    /// The response; none where another request was faster, and nothing was written.
     async fn next_step(
         &self,
         visit: &Visit,
         headers: &HeaderMap,
         found: Versioned<Transaction>,
-    ) -> Result<Response, OauthError> {
+        pending: Pending,
+    ) -> Result<Option<Response>, OauthError> {
         let request = &found.record.request;
         let client = self.clients().get(&request.client_id).await?;
         let client = client.ok_or_else(|| OauthError::new(Code::UnauthorizedClient, "the client is gone"))?;
         let browser = found.record.browser.clone().unwrap_or_default();
-        let session = self.session_for(headers, &found.record, &browser).await?;
-        // The browser's cookie alone shows nobody's name and gives nobody's session: it outlives the sessions' own.
-        let accounts = match self.cookie_session(headers, &browser).await? {
-            Some(_) => self.identity().sessions.of_browser(&browser).await?,
-            None => Vec::new(),
+        let Pending { batch, session, .. } = pending;
+        let session = self.session_for(headers, &found.record, &browser, session).await?;
+        let accounts = if request.asks(Prompt::SelectAccount) {
+            self.accounts(headers, &browser).await?
+        } else {
+            Vec::new()
         };
         let launch = self.launch(&client, &found.record)?;
         let wrong_person = self.is_wrong_person(&client, request, session.as_ref());
@@ -83,7 +119,7 @@ impl AuthServer {
         }
         let acr_fits = session.as_ref().is_none_or(|session| launch.fits(&session.acr));
         let consent_given = match &session {
-            Some(session) if client.require_consent => {
+            Some(session) if client.require_consent && !found.record.consented => {
                 let items = request.consent_items();
                 self.identity().consents.covers(&session.person, &client.client_id, &items).await?
             }
@@ -114,10 +150,10 @@ impl AuthServer {
             }
         }
         match (need, session) {
-            (Need::Nothing, Some(session)) => self.answer(visit, found, &session).await,
-            (Need::Consent, Some(session)) => self.ask_consent(visit, found, &client, session).await,
-            (Need::SelectAccount, _) => self.ask_account(visit, found, &client, &accounts).await,
-            _ => self.log_in(visit, found, &client, launch).await,
+            (Need::Nothing, Some(session)) => self.answer(visit, found, &session, batch).await,
+            (Need::Consent, Some(session)) => self.ask_consent(visit, found, &client, session, batch).await,
+            (Need::SelectAccount, _) => self.ask_account(visit, found, &client, &accounts, batch).await,
+            _ => self.log_in(visit, found, &client, launch, batch).await,
         }
     }
 
@@ -132,16 +168,28 @@ impl AuthServer {
         self.subjects().of(client, &session.person) != *wanted
     }
 
-    /// The session that the answer would speak of: the one made or chosen here, else the browser's.
+    /// The sessions that a person may choose from. The browser's cookie alone shows nobody's name and gives nobody's
+    /// session: it outlives the sessions' own.
+    async fn accounts(&self, headers: &HeaderMap, browser: &str) -> Result<Vec<Session>, OauthError> {
+        match self.cookie_session(headers, browser).await? {
+            Some(_) => Ok(self.identity().sessions.of_browser(browser).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The session that the answer would speak of: the one made or chosen just now, or before in this transaction, else
+    /// the browser's.
     async fn session_for(
         &self,
         headers: &HeaderMap,
         transaction: &Transaction,
         browser: &str,
+        now: Option<Session>,
     ) -> Result<Option<Session>, OauthError> {
-        let session = match &transaction.session {
-            Some(id) => self.identity().sessions.get(id).await?,
-            None => self.cookie_session(headers, browser).await?,
+        let session = match (now, &transaction.session) {
+            (Some(session), _) => Some(session),
+            (None, Some(id)) => self.identity().sessions.get(id).await?,
+            (None, None) => self.cookie_session(headers, browser).await?,
         };
         let Some(session) = session.filter(|session| session.browser == browser) else { return Ok(None) };
         let scope = OrgScope::One(session.organisation.clone());
@@ -196,10 +244,12 @@ impl AuthServer {
         found: Versioned<Transaction>,
         client: &Client,
         launch: Launch,
-    ) -> Result<Response, OauthError> {
+        batch: Batch,
+    ) -> Result<Option<Response>, OauthError> {
         let hint = found.record.request.login_hint.clone();
         let inputs = Map::from([("loginHint".to_owned(), Value::from(hint))]);
-        self.run(visit, found, client, OwnerKind::Login, launch.flow, inputs, launch.inputs).await
+        let flow = Flow { kind: OwnerKind::Login, name: launch.flow, inputs, launch: launch.inputs };
+        self.run(visit, found, client, flow, batch).await
     }
 
     async fn ask_consent(
@@ -208,7 +258,8 @@ impl AuthServer {
         mut found: Versioned<Transaction>,
         client: &Client,
         session: Session,
-    ) -> Result<Response, OauthError> {
+        batch: Batch,
+    ) -> Result<Option<Response>, OauthError> {
         let scope = OrgScope::One(session.organisation.clone());
         let person = self.identity().persons.get(&scope, &session.person).await?;
         let name = person.map(|person| person.display_name()).unwrap_or_default();
@@ -226,7 +277,8 @@ impl AuthServer {
             ("personName".to_owned(), name.into()),
         ]);
         found.record.session = Some(session.id);
-        self.run(visit, found, client, OwnerKind::Consent, CONSENT_FLOW.to_owned(), inputs, None).await
+        let flow = Flow { kind: OwnerKind::Consent, name: CONSENT_FLOW.to_owned(), inputs, launch: None };
+        self.run(visit, found, client, flow, batch).await
     }
 
     async fn ask_account(
@@ -235,7 +287,8 @@ impl AuthServer {
         found: Versioned<Transaction>,
         client: &Client,
         accounts: &[Session],
-    ) -> Result<Response, OauthError> {
+        batch: Batch,
+    ) -> Result<Option<Response>, OauthError> {
         let mut shown = Vec::new();
         for session in accounts {
             let scope = OrgScope::One(session.organisation.clone());
@@ -248,38 +301,35 @@ impl AuthServer {
             }
         }
         let inputs = Map::from([("accounts".to_owned(), Value::List(shown))]);
-        self.run(visit, found, client, OwnerKind::AccountSelection, SELECT_FLOW.to_owned(), inputs, None)
-            .await
+        let flow =
+            Flow { kind: OwnerKind::AccountSelection, name: SELECT_FLOW.to_owned(), inputs, launch: None };
+        self.run(visit, found, client, flow, batch).await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the three callers differ in just these")]
     async fn run(
         &self,
         visit: &Visit,
         found: Versioned<Transaction>,
         client: &Client,
-        kind: OwnerKind,
-        flow: String,
-        inputs: Map,
-        launch: Option<Map>,
-    ) -> Result<Response, OauthError> {
+        flow: Flow,
+        batch: Batch,
+    ) -> Result<Option<Response>, OauthError> {
         let Versioned { record: mut transaction, version } = found;
         let run = RunId::generate(self.env());
-        transaction.waiting = Some((kind, run.clone()));
-        if !self.claim(&transaction, version).await? {
-            return Ok(self.over(visit));
-        }
+        transaction.waiting = Some((flow.kind, run.clone()));
+        let batch = batch.put(&transaction, expect_of(version));
         let request = &transaction.request;
         let locales = request.ui_locales.iter().chain(&visit.locales).cloned().collect();
         let started = self
             .engine()
             .start(Start {
+                batch,
                 run,
-                flow,
-                inputs,
-                launch,
+                flow: flow.name,
+                inputs: flow.inputs,
+                launch: flow.launch,
                 owner: Owner {
-                    kind,
+                    kind: flow.kind,
                     id: transaction.id.to_string(),
                     return_to: format!("/oauth2/authorize/resume?transaction={}", transaction.id),
                     restart: format!("/oauth2/authorize?{}", request.original),
@@ -293,8 +343,9 @@ impl AuthServer {
             })
             .await;
         match started {
-            Ok(Next::Redirect(url)) => Ok(see_other(&url)),
-            Err(EngineError::Crashed { reference }) => Ok(self.web().error_page(
+            Ok(Next::Redirect(url)) => Ok(Some(see_other(&url))),
+            Ok(Next::Raced) => Ok(None),
+            Err(EngineError::Crashed { reference }) => Ok(Some(self.web().error_page(
                 visit,
                 ErrorPage {
                     status: StatusCode::INTERNAL_SERVER_ERROR,
@@ -307,18 +358,9 @@ impl AuthServer {
                         format!("/oauth2/authorize?{}", request.original),
                     )),
                 },
-            )),
+            ))),
             Err(EngineError::Store(error)) => Err(error.into()),
             Err(error) => Err(OauthError::server(error)),
-        }
-    }
-
-    /// Saves the transaction, if nobody else did in the meantime.
-    async fn claim(&self, transaction: &Transaction, version: u64) -> Result<bool, OauthError> {
-        match self.store().commit(Batch::new().put(transaction, Expect::Version(version))).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -336,31 +378,27 @@ impl AuthServer {
             return self.over(visit);
         };
         let browser = transaction.browser.clone().unwrap_or_default();
-        let finished = match self.engine().take(run, kind, transaction.id.as_str(), &browser).await {
+        let finished = self.engine().outcome_of(run, kind, transaction.id.as_str(), &browser).await;
+        let (finished, consume) = match finished {
             Ok(Some(finished)) => finished,
             Ok(None) => return self.over(visit),
             Err(error) => return self.error_to_client(visit, &transaction, &OauthError::server(error)),
         };
-        match self.accept(visit, found, kind, finished).await {
-            Ok((found, cookie)) => {
-                let mut response = self.proceed(visit, headers, found).await;
-                if let Some(cookie) = cookie {
-                    response.headers_mut().append(header::SET_COOKIE, cookie);
-                }
-                response
-            }
+        match self.accept(visit, found, kind, finished, Batch::new().consume(consume)).await {
+            Ok((found, pending)) => self.proceed(visit, headers, found, pending).await,
             Err(error) => self.error_to_client(visit, &transaction, &error),
         }
     }
 
-    /// What the finished run means for the transaction; a new session cookie, where the session changed.
+    /// What the finished run means for the transaction, and what is to be written for it.
     async fn accept(
         &self,
         visit: &Visit,
         found: Versioned<Transaction>,
         kind: OwnerKind,
         finished: Finished,
-    ) -> Result<(Versioned<Transaction>, Option<HeaderValue>), OauthError> {
+        batch: Batch,
+    ) -> Result<(Versioned<Transaction>, Pending), OauthError> {
         let Versioned { record: mut transaction, version } = found;
         let denied = |description: &str| OauthError::new(Code::AccessDenied, description);
         if finished.outcome.aborted || !finished.outcome.success {
@@ -368,17 +406,17 @@ impl AuthServer {
         }
         let browser = transaction.browser.clone().unwrap_or_default();
         let field = |name: &str| finished.outcome.data.as_map().and_then(|data| data.get(name)?.as_str());
-        let mut cookie = None;
+        let mut pending = Pending { batch, ..Pending::default() };
         match kind {
             OwnerKind::Login => {
                 let (person, organisation, amr) = self.proved(&finished).await?;
                 let origin = Origin { address: Some(visit.address), browser: Some(browser.clone()) };
-                self.identity().lockout.succeeded(&person, &origin).await?;
+                let batch = self.identity().lockout.succeeded(&person, &origin, pending.batch).await?;
                 let new = NewSession { person, organisation, browser, amr, acr: finished.acr() };
-                let (session, value) = self.identity().sessions.start(new).await?;
-                cookie = Some(self.web().set_cookie(Cookie::Session, value.expose(), None));
-                transaction.session = Some(session.id);
+                let (session, value, batch) = self.identity().sessions.start(new, batch).await?;
+                transaction.session = Some(session.id.clone());
                 transaction.logged_in = true;
+                pending = self.with_session(session, value.expose(), batch);
             }
             OwnerKind::Consent => {
                 let session = match &transaction.session {
@@ -390,7 +428,8 @@ impl AuthServer {
                     return Err(denied("the person said no"));
                 }
                 let (client, items) = (&transaction.request.client_id, transaction.request.consent_items());
-                self.identity().consents.grant(&session.person, client, &items).await?;
+                let consents = &self.identity().consents;
+                pending.batch = consents.grant(&session.person, client, &items, pending.batch).await?;
                 transaction.consented = true;
             }
             OwnerKind::Logout => return Err(denied("that run was for a logout")),
@@ -399,19 +438,22 @@ impl AuthServer {
                 match field("choice").and_then(SessionId::parse) {
                     None => transaction.other_account = true,
                     Some(id) => {
-                        let switched = self.identity().sessions.switch(&id, &browser).await?;
-                        let (session, value) = switched.ok_or_else(|| denied("the chosen session ended"))?;
-                        cookie = Some(self.web().set_cookie(Cookie::Session, value.expose(), None));
-                        transaction.session = Some(session.id);
+                        let switched = self.identity().sessions.switch(&id, &browser, pending.batch).await?;
+                        let (session, value, batch) =
+                            switched.ok_or_else(|| denied("the chosen session ended"))?;
+                        transaction.session = Some(session.id.clone());
+                        pending = self.with_session(session, value.expose(), batch);
                     }
                 }
             }
         }
         transaction.waiting = None;
-        if !self.claim(&transaction, version).await? {
-            return Err(denied("the transaction went on elsewhere"));
-        }
-        Ok((Versioned { record: transaction, version: version + 1 }, cookie))
+        Ok((Versioned { record: transaction, version }, pending))
+    }
+
+    fn with_session(&self, session: Session, value: &str, batch: Batch) -> Pending {
+        let cookie = self.web().set_cookie(Cookie::Session, value, None);
+        Pending { batch, session: Some(session), cookie: Some(cookie) }
     }
 
     /// The person whom the flow names, if the ledger proves that very person.
@@ -444,7 +486,8 @@ impl AuthServer {
         visit: &Visit,
         found: Versioned<Transaction>,
         session: &Session,
-    ) -> Result<Response, OauthError> {
+        batch: Batch,
+    ) -> Result<Option<Response>, OauthError> {
         let Versioned { record: transaction, version } = found;
         let request = &transaction.request;
         let code = OpaqueToken::generate(TokenKind::Code, &*self.env().rng);
@@ -474,17 +517,17 @@ impl AuthServer {
             expires_at: self.env().now().plus(lifetime),
         };
         let audit = AuditEvent::new("code.issued", session.person.as_str(), &request.client_id);
-        let batch = Batch::new()
-            .delete::<Transaction>(transaction.id.as_str(), Expect::Version(version))
-            .issue(one_time)
-            .audit(audit);
+        let mut batch = batch.issue(one_time).audit(audit);
+        if version > 0 {
+            batch = batch.delete::<Transaction>(transaction.id.as_str(), Expect::Version(version));
+        }
         match self.store().commit(batch).await {
-            Ok(_) => {}
-            Err(StoreError::Conflict { .. }) => return Ok(self.over(visit)),
+            Ok(committed) if committed.accepted() => {}
+            Ok(_) | Err(StoreError::Conflict { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
         let mut answer = vec![("code", code.text.expose())];
         answer.extend(request.state.as_deref().map(|state| ("state", state)));
-        Ok(self.send_answer(visit, &request.redirect_uri, request.response_mode, &answer))
+        Ok(Some(self.send_answer(visit, &request.redirect_uri, request.response_mode, &answer)))
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::client::{AuthMethod, Client, GrantType, SubjectType, TokenFormat};
+use crate::client_keys;
 use crate::error::{Code, OauthError};
 use crate::scope::STANDARD;
 
@@ -78,6 +79,7 @@ pub(super) fn client_of(metadata: &Metadata) -> Result<Client, OauthError> {
         secret_hash: None,
         token_endpoint_auth_method: auth_method,
         jwks: jwks(metadata, auth_method)?,
+        jwks_uri: metadata.jwks_uri.clone(),
         grant_types,
         redirect_uris: metadata.redirect_uris.clone(),
         post_logout_redirect_uris: metadata.post_logout_redirect_uris.clone(),
@@ -85,6 +87,7 @@ pub(super) fn client_of(metadata: &Metadata) -> Result<Client, OauthError> {
         default_acr_values: metadata.default_acr_values.clone(),
         default_max_age: metadata.default_max_age,
         subject_type,
+        sector_identifier_uri: metadata.sector_identifier_uri.clone(),
         require_consent: true,
         require_pushed_authorization_requests: metadata.require_pushed_authorization_requests,
         id_token_signed_response_alg: algorithm(metadata)?,
@@ -106,12 +109,6 @@ fn check_unsupported(metadata: &Metadata) -> Result<(), OauthError> {
             Code::UnapprovedSoftwareStatement,
             "software statements are not accepted",
         ));
-    }
-    if metadata.jwks_uri.is_some() {
-        return Err(invalid("jwks_uri is not supported; send the keys themselves as jwks"));
-    }
-    if metadata.sector_identifier_uri.is_some() {
-        return Err(invalid("sector_identifier_uri is not supported; use redirect_uris of one host"));
     }
     if metadata.userinfo_signed_response_alg.is_some() {
         return Err(invalid("userinfo_signed_response_alg is not supported; userinfo is JSON"));
@@ -145,6 +142,16 @@ fn check_texts(metadata: &Metadata) -> Result<(), OauthError> {
         let is_web = Url::parse(link).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
         if !is_web || link.len() > MAX_TEXT {
             return Err(invalid(format!("{name} must be an http or https URL")));
+        }
+    }
+    let fetched =
+        [("jwks_uri", &metadata.jwks_uri), ("sector_identifier_uri", &metadata.sector_identifier_uri)];
+    for (name, link) in fetched {
+        let Some(link) = link else { continue };
+        // Plain http is for networks that the operator listed; the guard decides on that when it is fetched.
+        let is_web = Url::parse(link).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
+        if !is_web || link.len() > MAX_TEXT {
+            return Err(invalid(format!("{name} must be an https URL")));
         }
     }
     Ok(())
@@ -238,8 +245,10 @@ fn subject_type(metadata: &Metadata) -> Result<SubjectType, OauthError> {
             let mut hosts: Vec<_> = metadata.redirect_uris.iter().map(host).collect();
             hosts.sort();
             hosts.dedup();
-            if hosts.len() > 1 {
-                return Err(invalid("pairwise subjects need redirect_uris of one host"));
+            if hosts.len() > 1 && metadata.sector_identifier_uri.is_none() {
+                return Err(invalid(
+                    "pairwise subjects need redirect_uris of one host, or a sector_identifier_uri",
+                ));
             }
             Ok(SubjectType::Pairwise)
         }
@@ -273,23 +282,17 @@ fn scopes(metadata: &Metadata) -> Result<Vec<String>, OauthError> {
 
 /// Public keys only, and there where they are needed.
 fn jwks(metadata: &Metadata, auth: AuthMethod) -> Result<Option<Value>, OauthError> {
-    let Some(jwks) = &metadata.jwks else {
-        if auth == AuthMethod::PrivateKeyJwt {
-            return Err(invalid("private_key_jwt needs jwks"));
+    match (&metadata.jwks, &metadata.jwks_uri) {
+        (Some(_), Some(_)) => Err(invalid("jwks and jwks_uri exclude each other")),
+        (None, None) if auth == AuthMethod::PrivateKeyJwt => {
+            Err(invalid("private_key_jwt needs jwks or jwks_uri"))
         }
-        return Ok(None);
-    };
-    let keys = jwks.get("keys").and_then(Value::as_array);
-    let keys = keys.filter(|keys| keys.len() <= MAX_ITEMS).ok_or_else(|| invalid("jwks must have keys"))?;
-    for key in keys {
-        let key = key.as_object().ok_or_else(|| invalid("jwks has a key that is no object"))?;
-        if ["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|private| key.contains_key(*private)) {
-            return Err(invalid(
-                "jwks has a private or symmetric key: make a new one, this one is known now",
-            ));
+        (None, _) => Ok(None),
+        (Some(jwks), None) => {
+            client_keys::check(jwks).map_err(invalid)?;
+            Ok(Some(jwks.clone()))
         }
     }
-    Ok(Some(jwks.clone()))
 }
 
 #[cfg(test)]
@@ -354,7 +357,9 @@ mod tests {
             (json!({ "token_endpoint_auth_method": "private_key_jwt" }), "needs jwks"),
             (json!({ "id_token_signed_response_alg": "none" }), "none"),
             (json!({ "id_token_signed_response_alg": "HS256" }), "HS256"),
-            (json!({ "jwks_uri": "https://rp.example/jwks" }), "jwks_uri"),
+            (json!({ "jwks_uri": "file:///etc/passwd" }), "jwks_uri"),
+            (json!({ "jwks_uri": "https://rp.example/jwks", "jwks": { "keys": [] } }), "exclude"),
+            (json!({ "sector_identifier_uri": "rp.example" }), "sector_identifier_uri"),
             (json!({ "jwks": { "keys": [{ "kty": "oct", "k": "x" }] } }), "private or symmetric"),
             (json!({ "jwks": [] }), "must have keys"),
             (json!({ "client_uri": "javascript:alert(1)" }), "client_uri"),

@@ -256,3 +256,46 @@ async fn a_hundred_reloads_of_flows_templates_and_plugins_under_load_fail_no_req
     assert!(workshop.wrong_password(&browser, &page).await.has("The last version."));
     assert!(!overlay_is_shown(&browser.open(&Request::new(server).url(server)).await));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_plugins_spin_and_trap_others_log_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let (flows, plugins) = (folder.path().join("flows"), folder.path().join("plugins"));
+    copy(&root().join("flows"), &flows);
+    copy(&root().join("plugins/dist"), &plugins);
+    crate::support::guest::install(&flows, &plugins);
+    let more = ["--flows", flows.to_str().unwrap(), "--plugins", plugins.to_str().unwrap()];
+    let server = Server::demo_on(folder.path(), free_ports(), &more);
+    let stop = AtomicBool::new(false);
+    let hostile = async |flow: &str| {
+        let url = Request::new(&server).with("acr_values", &format!("agama_bench.{flow}")).url(&server);
+        let mut runs = 0;
+        while !stop.load(Ordering::SeqCst) {
+            let page = Browser::new(&server).open(&url).await;
+            assert!(page.status == 200 && page.has("_step"), "the flow catches it: {}", page.body);
+            runs += 1;
+        }
+        runs
+    };
+    let logins = async {
+        for person in ["alice", "bob", "admin", "alice", "bob", "admin"] {
+            let browser = Browser::new(&server);
+            let tokens = browser.tokens(&server, &Request::new(&server), person).await;
+            assert!(tokens["access_token"].is_string());
+        }
+        // One that needs a plugin itself.
+        let browser = Browser::new(&server);
+        let totp = Request::new(&server).with("acr_values", "agama_demo.totp");
+        let page = browser.open(&totp.url(&server)).await;
+        let setup = browser.submit(&page.form().with("login", "bob").with("password", "demo-bob-123")).await;
+        let key = setup.body.split("id=\"key\"").nth(1).unwrap().split(['>', '<']).nth(1).unwrap().to_owned();
+        let done = browser.submit(&setup.form().with("code", &crate::support::totp::now(&key))).await;
+        assert!(done.has("value=\"allow\"") || done.parameter("code").is_some(), "{}", done.body);
+        stop.store(true, Ordering::SeqCst);
+    };
+    let (spun, spun_too, trapped, ()) =
+        tokio::join!(hostile("spin"), hostile("spin"), hostile("trap"), logins);
+    assert!(spun + spun_too > 1 && trapped > 1, "{spun} {spun_too} {trapped}");
+    let log = server.log_text();
+    assert!(log.contains("ran longer than 250 ms") && log.contains("stopped with an error"), "{log}");
+}

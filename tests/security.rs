@@ -10,3 +10,4 @@ mod pages;
 mod resources;
 mod secrets;
 mod tls;
+mod tokens;

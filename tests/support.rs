@@ -2,5 +2,6 @@
 
 pub(crate) mod assertion;
 pub(crate) mod browser;
+pub(crate) mod guest;
 pub(crate) mod server;
 pub(crate) mod totp;

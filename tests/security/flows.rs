@@ -156,3 +156,70 @@ async fn each_login_changes_the_session_cookie() {
     let token = first["access_token"].as_str().unwrap();
     assert_eq!(browser.userinfo(&server, token).await.0, 200, "what was issued before stays alive");
 }
+
+#[tokio::test]
+async fn two_tabs_and_the_back_button_never_carry_one_step_into_another() {
+    let server = Server::secure();
+    let browser = Browser::new(&server);
+    let totp = Request::new(&server).with("acr_values", "agama_demo.totp");
+    // Two tabs of one browser: each is a run of its own, with its own tokens.
+    let (one, two) = (browser.open(&totp.url(&server)).await, sign_in_page(&server, &browser).await);
+    assert_ne!(one.url.path(), two.url.path());
+    let setup = browser.submit(&one.form().with("login", "bob").with("password", "demo-bob-123")).await;
+    assert!(setup.has("name=\"code\""), "{}", setup.body);
+    let mut crossed = two.form().with("login", "bob").with("password", "demo-bob-123");
+    crossed.fields.insert("_step".to_owned(), setup.form().fields["_step"].clone());
+    assert_eq!(browser.post(&crossed).await.status, 403, "the token of one tab in the other");
+    // Back to the password page: it is sent once more, now for somebody else; the run stays where it is, with bob.
+    let back = one.form().with("login", "alice").with("password", "demo-alice-123");
+    let shown = browser.submit(&back).await;
+    assert!(shown.has("name=\"code\""), "{}", shown.url);
+    let code = crate::support::totp::now(&key_of(&setup));
+    let end = browser.submit(&shown.form().with("code", &code)).await;
+    let end = browser.submit(&end.form().with("decision", "allow")).await;
+    let (_, tokens) = browser.redeem(&server, &totp, &end.parameter("code").unwrap()).await;
+    let claims = crate::support::browser::claims_of(tokens["id_token"].as_str().unwrap());
+    assert_eq!(claims["amr"].to_string(), "[\"pwd\",\"otp\"]");
+    let (_, person) = browser.userinfo(&server, tokens["access_token"].as_str().unwrap()).await;
+    assert!(person.contains("bob@example.org"), "the run stayed with bob: {person}");
+}
+
+#[tokio::test]
+async fn the_fields_of_one_step_prove_nothing_at_another() {
+    let server = Server::secure();
+    let browser = Browser::new(&server);
+    let totp = Request::new(&server).with("acr_values", "agama_demo.totp");
+    let page = browser.open(&totp.url(&server)).await;
+    let setup = browser.submit(&page.form().with("login", "bob").with("password", "demo-bob-123")).await;
+    let again = setup.form().with("login", "bob").with("password", "demo-bob-123").with("code", "");
+    let page = browser.submit(&again).await;
+    assert!(page.parameter("code").is_none() && page.has("name=\"code\""), "{}", page.url);
+}
+
+/// The key that a page for setting up an authenticator app shows.
+fn key_of(setup: &Shown) -> String {
+    setup.body.split("id=\"key\"").nth(1).unwrap().split(['>', '<']).nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_login_that_is_broken_off_gives_the_old_session_no_new_worth() {
+    let server = Server::secure();
+    let browser = Browser::new(&server);
+    browser.sign_in(&server, &Request::new(&server), "alice").await;
+    let totp = Request::new(&server).with("acr_values", "agama_demo.totp");
+    let page = browser.open(&totp.url(&server)).await;
+    let setup = browser.submit(&page.form().with("login", "alice").with("password", "demo-alice-123")).await;
+    assert!(setup.has("name=\"code\""), "a second factor is asked for");
+    let silent = browser.open(&totp.with("prompt", "none").url(&server)).await;
+    assert_eq!(silent.parameter("error").as_deref(), Some("login_required"), "{}", silent.url);
+    let again = browser.open(&Request::new(&server).with("prompt", "login").url(&server)).await;
+    assert!(again.has("name=\"password\""));
+    let old = Request::new(&server).with("prompt", "none");
+    let silent = browser.open(&old.url(&server)).await;
+    let (_, tokens) = browser.redeem(&server, &old, &silent.parameter("code").unwrap()).await;
+    let claims = crate::support::browser::claims_of(tokens["id_token"].as_str().unwrap());
+    assert_eq!(
+        (claims["acr"].as_str(), claims["amr"].to_string().as_str()),
+        (Some("agama_demo.password"), "[\"pwd\"]")
+    );
+}

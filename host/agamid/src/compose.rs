@@ -11,7 +11,7 @@ use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_flow_engine::project::ProjectFiles;
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
 use agamid_identity::{Identity, IdentityParts, IdentitySettings};
-use agamid_plugin_host::{PluginHost, PluginHostParts, PluginSettings};
+use agamid_plugin_host::{CompiledCache, PluginHost, PluginHostParts, PluginSettings};
 use agamid_store::Store;
 use agamid_store::outbox::Outbox;
 use agamid_web::{Web, WebConfig};
@@ -106,6 +106,7 @@ pub(crate) async fn compose(
     let plugins = PluginHost::new(PluginHostParts {
         store: store.clone(),
         modules: agamid_host_modules::all(&identity, mailer, sms),
+        compiled: key.parent().map(|data| CompiledCache::new(data.join("compiled"), sealer.clone())),
         settings: plugin_settings,
     })
     .map_err(|e| text(&e))?;

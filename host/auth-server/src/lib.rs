@@ -83,6 +83,7 @@ struct Inner {
     keys: KeyRing,
     subjects: Subjects,
     client_keys: ClientKeys,
+    metadata: oidc::metadata::Written,
 }
 
 impl AuthServer {
@@ -92,7 +93,14 @@ impl AuthServer {
         let subjects = Subjects::open(&parts.env, &parts.store, &parts.sealer).await?;
         let client_keys = ClientKeys::new(parts.env.clone(), Arc::clone(&parts.http));
         let clients = Clients { env: parts.env.clone(), store: parts.store.clone() };
-        Ok(Self(Arc::new(Inner { parts, clients, keys, subjects, client_keys })))
+        Ok(Self(Arc::new(Inner {
+            parts,
+            clients,
+            keys,
+            subjects,
+            client_keys,
+            metadata: Default::default(),
+        })))
     }
 
     /// Clients.
@@ -131,6 +139,10 @@ impl AuthServer {
     /// Signing keys.
     pub fn keys(&self) -> &KeyRing {
         &self.0.keys
+    }
+
+    pub(crate) fn metadata(&self) -> &oidc::metadata::Written {
+        &self.0.metadata
     }
 
     pub(crate) fn client_keys(&self) -> &ClientKeys {

@@ -180,7 +180,7 @@ impl House {
             acr: String::new(),
             code_challenge: URL_SAFE_NO_PAD.encode(digest),
         };
-        let code = OpaqueToken::generate(TokenKind::Code, &*self.env.rng);
+        let code = OpaqueToken::generate(TokenKind::Code, &self.env);
         let record = OneTime {
             purpose: Purpose::Code,
             hash: code.hash,

@@ -4,6 +4,8 @@ use agamid_core::id::{FamilyId, PersonId, SessionId};
 use agamid_core::secret::{OpaqueToken, TokenKind, sha256_hex};
 use agamid_core::time::Timestamp;
 use agamid_store::Record;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 /// All tokens that come from one authorization. They die together.
@@ -69,5 +71,23 @@ pub(crate) fn access_token_hash(text: &str) -> Option<String> {
         return Some(hash);
     }
     let is_jwt = text.len() <= MAX_TOKEN && text.matches('.').count() == 2;
-    is_jwt.then(|| sha256_hex(text.as_bytes()))
+    is_jwt.then(|| jwt_hash(text))
+}
+
+/// The key of a JWT access token: as that of an opaque one it begins with the time, here of the `jti`.
+pub(crate) fn jwt_hash(jwt: &str) -> String {
+    let hash = sha256_hex(jwt.as_bytes());
+    jwt_time(jwt).map_or_else(|| hash.clone(), |time| format!("{time}{hash}"))
+}
+
+/// The first characters of the `jti`, which in a JWT of ours is a ULID.
+fn jwt_time(jwt: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        jti: String,
+    }
+    let payload = URL_SAFE_NO_PAD.decode(jwt.split('.').nth(1)?).ok()?;
+    let claims: Claims = serde_json::from_slice(&payload).ok()?;
+    let time = claims.jti.get(..10)?;
+    time.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| time.to_owned())
 }

@@ -35,6 +35,11 @@ pub struct Release {
 }
 
 impl Release {
+    /// Changes whenever a flow, a template or a plugin does.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     fn new(revisions: BTreeMap<String, Arc<Revision>>, routines: Arc<dyn RoutineSet>) -> Self {
         let mut text = String::new();
         for (name, revision) in &revisions {
@@ -184,7 +189,7 @@ impl Catalog {
     }
 
     /// What new runs begin with.
-    pub(crate) fn live(&self) -> Arc<Release> {
+    pub fn live(&self) -> Arc<Release> {
         self.live.load_full()
     }
 

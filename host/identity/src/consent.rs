@@ -67,15 +67,20 @@ impl Consents {
     ) -> Result<Batch, IdentityError> {
         let found = self.store.get::<Consent>(&key(person, client)).await?;
         let expect = found.as_ref().map_or(Expect::Absent, |found| Expect::Version(found.version));
+        let audit = AuditEvent::new("consent.granted", person.as_str(), client);
         let mut all = found.map(|found| found.record.scopes).unwrap_or_default();
+        let before = all.len();
         all.extend(scopes.iter().cloned());
+        // Saying yes again changes nothing, so two tabs that do it don't meet.
+        if all.len() == before && before > 0 {
+            return Ok(batch.audit(audit));
+        }
         let consent = Consent {
             person: person.clone(),
             client: client.to_owned(),
             scopes: all,
             granted_at: self.env.now(),
         };
-        let audit = AuditEvent::new("consent.granted", person.as_str(), client);
         Ok(batch.put(&consent, expect).audit(audit))
     }
 

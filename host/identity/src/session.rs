@@ -93,7 +93,7 @@ impl Sessions {
         new: NewSession,
         mut batch: Batch,
     ) -> Result<(Session, Secret, Batch), IdentityError> {
-        let token = OpaqueToken::generate(TokenKind::Session, &*self.env.rng);
+        let token = OpaqueToken::generate(TokenKind::Session, &self.env);
         let now = self.env.now();
         let session = Session {
             hash: token.hash,
@@ -163,7 +163,7 @@ impl Sessions {
         if old.browser != browser {
             return Ok(None);
         }
-        let token = OpaqueToken::generate(TokenKind::Session, &*self.env.rng);
+        let token = OpaqueToken::generate(TokenKind::Session, &self.env);
         let session = Session { hash: token.hash, last_seen_at: self.env.now(), ..old.clone() };
         let audit = AuditEvent::new("session.switched", session.person.as_str(), session.id.as_str());
         let batch = batch

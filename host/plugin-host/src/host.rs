@@ -15,9 +15,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use notify::{RecursiveMode, Watcher as _};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{AcquireError, Semaphore, mpsc, watch};
 
 use crate::call::{self, TICK};
+use crate::compiled::CompiledCache;
 use crate::plugin::Plugin;
 use crate::set::{Module, Set};
 use crate::settings::PluginSettings;
@@ -32,6 +33,8 @@ pub struct PluginHostParts {
     pub store: Store,
     /// The server's own abilities.
     pub modules: Vec<Arc<dyn HostModule>>,
+    /// Keeps compiled components between starts; without it each start compiles.
+    pub compiled: Option<CompiledCache>,
     /// Section `plugins`.
     pub settings: PluginSettings,
 }
@@ -67,11 +70,14 @@ impl Record for PluginRecord {
 pub(crate) struct Runtime {
     engine: wasmtime::Engine,
     pub(crate) settings: PluginSettings,
+    /// A permit for each core: more guests at a time would only slow each other down.
     running: Arc<Semaphore>,
+    cores: usize,
+    compiled: Option<CompiledCache>,
 }
 
 impl Runtime {
-    /// Calls a plugin on the blocking pool, when there is a place.
+    /// Calls a plugin on the blocking pool, when it is its turn.
     pub(crate) async fn call(
         self: &Arc<Self>,
         plugin: Arc<Plugin>,
@@ -80,8 +86,17 @@ impl Runtime {
         signature: &Signature,
         args: Vec<Value>,
     ) -> Result<Value, CallError> {
-        let place = Arc::clone(&self.running).acquire_owned().await;
-        let place = place.map_err(|_| CallError::new("unavailable", "the server stops"))?;
+        let patience = Duration::from_millis(self.settings.limits.call_ms);
+        let turn = async {
+            let own = Arc::clone(&plugin.turns).acquire_owned().await?;
+            Ok::<_, AcquireError>((own, Arc::clone(&self.running).acquire_owned().await?))
+        };
+        let turn = tokio::time::timeout(patience, turn).await.map_err(|_| {
+            let waited =
+                format!("the plugin is busy: its turn did not come within {} ms", patience.as_millis());
+            CallError::new("busy", waited)
+        })?;
+        let turn = turn.map_err(|_| CallError::new("unavailable", "the server stops"))?;
         let runtime = Arc::clone(self);
         let (interface, function, signature) = (interface.to_owned(), function.to_owned(), signature.clone());
         let name = plugin.manifest.name.clone();
@@ -95,7 +110,7 @@ impl Runtime {
                 &signature,
                 &args,
             );
-            drop(place);
+            drop(turn);
             result
         });
         let result = done.await.map_err(|_| CallError::new("trap", "the call stopped"))?;
@@ -120,9 +135,9 @@ struct Inner {
     changes: watch::Sender<u64>,
 }
 
-fn engine(settings: &PluginSettings) -> wasmtime::Result<wasmtime::Engine> {
+fn engine(settings: &PluginSettings, cores: usize) -> wasmtime::Result<wasmtime::Engine> {
     let mut pool = wasmtime::PoolingAllocationConfig::default();
-    let most = u32::try_from(settings.limits.concurrency).unwrap_or(64).saturating_add(4);
+    let most = u32::try_from(cores).unwrap_or(64).saturating_add(4);
     pool.total_component_instances(most)
         .total_core_instances(most.saturating_mul(4))
         .total_memories(most.saturating_mul(2))
@@ -141,8 +156,10 @@ fn engine(settings: &PluginSettings) -> wasmtime::Result<wasmtime::Engine> {
 impl PluginHost {
     /// A host with the server's modules and no plugin yet.
     pub fn new(parts: PluginHostParts) -> Result<Self, PluginHostError> {
-        let PluginHostParts { store, modules, settings } = parts;
-        let engine = engine(&settings).map_err(|error| PluginHostError::Engine(format!("{error:#}")))?;
+        let PluginHostParts { store, modules, compiled, settings } = parts;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let engine =
+            engine(&settings, cores).map_err(|error| PluginHostError::Engine(format!("{error:#}")))?;
         let ticking = engine.weak();
         std::thread::Builder::new()
             .name("plugin-clock".to_owned())
@@ -160,8 +177,8 @@ impl PluginHost {
                 typed.insert(format!("agamid.{name}"), Module { module: Arc::clone(&module), interface });
             }
         }
-        let running = Arc::new(Semaphore::new(settings.limits.concurrency.max(1)));
-        let runtime = Arc::new(Runtime { engine, settings, running });
+        let running = Arc::new(Semaphore::new(cores));
+        let runtime = Arc::new(Runtime { engine, settings, running, cores, compiled });
         let modules = Arc::new(typed);
         let empty =
             Set { runtime: Arc::clone(&runtime), modules: Arc::clone(&modules), plugins: BTreeMap::new() };
@@ -240,7 +257,9 @@ impl PluginHost {
             version: manifest.version.clone(),
             component: STANDARD.encode(&plugin.bytes),
         };
-        self.0.store.commit(Batch::new().put(&record, Expect::Any)).await?;
+        if self.0.store.get::<PluginRecord>(&record.digest).await?.is_none() {
+            self.0.store.commit(Batch::new().put(&record, Expect::Any)).await?;
+        }
         tracing::info!(
             event = "plugin.loaded",
             plugin = manifest.name,
@@ -263,7 +282,11 @@ impl PluginHost {
 
     async fn compile(&self, bytes: Vec<u8>) -> Result<Arc<Plugin>, String> {
         let runtime = Arc::clone(&self.0.runtime);
-        let compiled = tokio::task::spawn_blocking(move || Plugin::load(&runtime.engine, bytes)).await;
+        let compiled = tokio::task::spawn_blocking(move || {
+            let turns = runtime.settings.limits.turns(runtime.cores);
+            Plugin::load(&runtime.engine, runtime.compiled.as_ref(), turns, bytes)
+        })
+        .await;
         compiled.map_err(|error| format!("compiling stopped: {error}"))?.map(Arc::new)
     }
 

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `host.rs` | [`PluginHost`]: loading, swapping, pinned sets |
 //! | `plugin.rs`, [`manifest`] | one component and what it says of itself |
+//! | `compiled.rs` | compiled components, kept between starts |
 //! | `set.rs` | routines by name: host modules and plugins; proofs |
 //! | `types.rs`, `convert.rs` | WIT types; values across the border |
 //! | `call.rs` | one call: fresh store, limits |
@@ -11,6 +12,7 @@
 //! To add a WIT type: a variant in `types.rs`, its arms in `convert.rs`.
 
 mod call;
+mod compiled;
 mod convert;
 mod host;
 pub mod manifest;
@@ -19,6 +21,7 @@ mod set;
 pub mod settings;
 mod types;
 
+pub use compiled::CompiledCache;
 pub use host::{LoadError, PluginHost, PluginHostError, PluginHostParts};
 pub use settings::PluginSettings;
 

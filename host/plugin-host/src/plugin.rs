@@ -1,11 +1,14 @@
 //! One loaded plugin.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use agamid_core::secret::sha256_hex;
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::call::Guest;
+use crate::compiled::CompiledCache;
 use crate::manifest::{self, Manifest};
 use crate::types::{self, Interface};
 
@@ -18,11 +21,18 @@ pub(crate) struct Plugin {
     /// By the name that flows use: the full WIT name, and the functions.
     pub(crate) interfaces: BTreeMap<String, (String, Interface)>,
     pub(crate) ready: InstancePre<Guest>,
+    /// A permit for each call that may run at a time.
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 impl Plugin {
     /// Checks and compiles a component. The reason of a refusal says what to do.
-    pub(crate) fn load(engine: &wasmtime::Engine, bytes: Vec<u8>) -> Result<Self, String> {
+    pub(crate) fn load(
+        engine: &wasmtime::Engine,
+        compiled: Option<&CompiledCache>,
+        turns: usize,
+        bytes: Vec<u8>,
+    ) -> Result<Self, String> {
         let manifest = manifest::of_component(&bytes)?;
         let exports = types::of_component(&bytes)?;
         if let Some(import) = exports.imports.first() {
@@ -37,12 +47,22 @@ impl Plugin {
         if exports.interfaces.is_empty() {
             return Err("it exports no interface".to_owned());
         }
-        let component =
-            Component::new(engine, &bytes).map_err(|error| format!("it can't be compiled: {error}"))?;
+        let digest = sha256_hex(&bytes);
+        let component = match compiled.and_then(|compiled| compiled.get(engine, &digest)) {
+            Some(component) => component,
+            None => {
+                let component = Component::new(engine, &bytes)
+                    .map_err(|error| format!("it can't be compiled: {error}"))?;
+                if let Some(compiled) = compiled {
+                    compiled.put(engine, &digest, &component);
+                }
+                component
+            }
+        };
         let ready = Linker::new(engine)
             .instantiate_pre(&component)
             .map_err(|error| format!("it can't be instantiated: {error}"))?;
-        let digest = sha256_hex(&bytes);
-        Ok(Self { manifest, digest, bytes, interfaces: exports.interfaces, ready })
+        let turns = Arc::new(Semaphore::new(turns));
+        Ok(Self { manifest, digest, bytes, interfaces: exports.interfaces, ready, turns })
     }
 }

@@ -38,13 +38,21 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Elements of all tables.
     pub table_elements: usize,
-    /// Calls at a time; more wait.
+    /// Calls of one plugin at a time; more wait. 0: half the processor's cores, so that a plugin that does its worst
+    /// leaves the other half to everybody else.
     pub concurrency: usize,
+}
+
+impl Limits {
+    /// Calls of one plugin at a time on a machine with so many cores.
+    pub(crate) fn turns(&self, cores: usize) -> usize {
+        if self.concurrency == 0 { (cores / 2).max(1) } else { self.concurrency }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { cpu_ms: 250, call_ms: 5_000, memory_bytes: 64 << 20, table_elements: 10_000, concurrency: 16 }
+        Self { cpu_ms: 250, call_ms: 5_000, memory_bytes: 64 << 20, table_elements: 10_000, concurrency: 0 }
     }
 }
 

@@ -78,7 +78,7 @@ impl Web {
     pub fn browser(&self, headers: &HeaderMap) -> BrowserCookie {
         let known = self.known_browser(headers);
         known.map(|hash| BrowserCookie { hash, set: None }).unwrap_or_else(|| {
-            let made = OpaqueToken::generate(TokenKind::Browser, &*self.env().rng);
+            let made = OpaqueToken::generate(TokenKind::Browser, self.env());
             let set = self.set_cookie(Cookie::Browser, made.text.expose(), Some(BROWSER_LIFETIME));
             BrowserCookie { hash: made.hash, set: Some(set) }
         })

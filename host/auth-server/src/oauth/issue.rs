@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use agamid_core::id::{FamilyId, OrgId, PersonId, SessionId};
-use agamid_core::secret::{OpaqueToken, Secret, TokenKind, sha256_hex};
+use agamid_core::secret::{OpaqueToken, Secret, TokenKind};
 use agamid_core::time::Timestamp;
 use agamid_identity::{OrgScope, Person};
 use agamid_store::{
@@ -19,7 +19,7 @@ use crate::claims_parameter::RequestedClaims;
 use crate::client::{Client, GrantType, TokenFormat};
 use crate::error::{Code, OauthError};
 use crate::scope::{self, OFFLINE_ACCESS, is_administrative};
-use crate::token::{AccessToken, TokenFamily};
+use crate::token::{AccessToken, TokenFamily, jwt_hash};
 use crate::{ADMIN_AUDIENCE, AuthServer};
 
 /// What a person authorized, and how they proved themselves.
@@ -299,7 +299,7 @@ impl AuthServer {
         let subject = person.map_or_else(|| client.client_id.clone(), |person| self.subject(client, person));
         let (text, hash) = match client.access_token_format {
             TokenFormat::Opaque => {
-                let token = OpaqueToken::generate(TokenKind::AccessToken, &*self.env().rng);
+                let token = OpaqueToken::generate(TokenKind::AccessToken, self.env());
                 (token.text, token.hash)
             }
             TokenFormat::Jwt => {
@@ -320,7 +320,7 @@ impl AuthServer {
                 }
                 let algorithm = client.id_token_signed_response_alg;
                 let jwt = self.keys().sign(algorithm, "at+jwt", &claims).map_err(OauthError::server)?;
-                let hash = sha256_hex(jwt.as_bytes());
+                let hash = jwt_hash(&jwt);
                 (Secret::new(jwt), hash)
             }
         };

@@ -40,7 +40,7 @@ pub(crate) async fn post(
     read_request(&server, &client, &encoded).map_err(|refusal| match refusal {
         Refusal::Page(error) | Refusal::Redirect { error, .. } => error,
     })?;
-    let token = OpaqueToken::generate(TokenKind::PushedRequest, &*server.env().rng);
+    let token = OpaqueToken::generate(TokenKind::PushedRequest, server.env());
     let lifetime = server.settings().pushed_request_lifetime;
     let record = OneTime {
         purpose: Purpose::PushedRequest,

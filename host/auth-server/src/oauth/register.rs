@@ -79,9 +79,9 @@ async fn create(server: &AuthServer, headers: &HeaderMap, body: &[u8]) -> Result
     let secret = client
         .token_endpoint_auth_method
         .is_secret()
-        .then(|| OpaqueToken::generate(TokenKind::ClientSecret, &*server.env().rng));
+        .then(|| OpaqueToken::generate(TokenKind::ClientSecret, server.env()));
     client.secret_hash = secret.as_ref().map(|secret| Client::hash_secret(secret.text.expose()));
-    let registration = OpaqueToken::generate(TokenKind::Registration, &*server.env().rng);
+    let registration = OpaqueToken::generate(TokenKind::Registration, server.env());
     client.registration_hash = Some(registration.hash);
     server.clients().save(&client, Expect::Absent, "client.registered", &client.client_id).await?;
     tracing::info!(event = "client.registered", client = client.client_id);
@@ -172,7 +172,7 @@ async fn update(
     if client.token_endpoint_auth_method.is_secret() {
         client.secret_hash.clone_from(&old.secret_hash);
         if client.secret_hash.is_none() {
-            let secret = OpaqueToken::generate(TokenKind::ClientSecret, &*server.env().rng);
+            let secret = OpaqueToken::generate(TokenKind::ClientSecret, server.env());
             client.secret_hash = Some(Client::hash_secret(secret.text.expose()));
             fresh = Some(secret.text);
         }

@@ -1,22 +1,45 @@
 //! `GET /.well-known/openid-configuration` (OpenID Connect Discovery) and `/.well-known/oauth-authorization-server`
 //! (RFC 8414): one document.
 
+use std::sync::Arc;
+
 use agamid_core::jose::SigningAlgorithm;
-use axum::Json;
+use agamid_flow_engine::catalog::ProjectStatus;
+use arc_swap::ArcSwapOption;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::AuthServer;
 use crate::client::{AuthMethod, GrantType};
 use crate::scope::{STANDARD, claim_names};
 
-/// Exactly what is on.
-pub(crate) async fn get(State(server): State<AuthServer>) -> Json<Value> {
+/// The document as it was written last, and the release of flows that it speaks of.
+#[derive(Default)]
+pub(crate) struct Written(ArcSwapOption<(String, Bytes)>);
+
+/// Exactly what is on. Written anew when the flows change.
+pub(crate) async fn get(State(server): State<AuthServer>) -> Response {
+    let release = server.engine().catalog().live();
+    let written = &server.metadata().0;
+    let document = match &*written.load() {
+        Some(known) if known.0 == release.id() => known.1.clone(),
+        _ => {
+            let document = Bytes::from(document(&server, &server.engine().catalog().projects()).to_string());
+            written.store(Some(Arc::new((release.id().to_owned(), document.clone()))));
+            document
+        }
+    };
+    let headers =
+        [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
+    (headers, document).into_response()
+}
+
+fn document(server: &AuthServer, projects: &[ProjectStatus]) -> Value {
     let url = |path: &str| server.web().url(path);
-    let acrs: Vec<String> = server
-        .engine()
-        .catalog()
-        .projects()
+    let acrs: Vec<String> = projects
         .iter()
         .flat_map(|project| project.launchable.keys().map(|flow| format!("agama_{flow}")).collect::<Vec<_>>())
         .collect();
@@ -30,7 +53,7 @@ pub(crate) async fn get(State(server): State<AuthServer>) -> Json<Value> {
     let mut claims =
         vec!["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];
     claims.extend(claim_names());
-    Json(json!({
+    json!({
         "issuer": server.web().issuer(),
         "authorization_endpoint": url("/oauth2/authorize"),
         "token_endpoint": url("/oauth2/token"),
@@ -63,5 +86,5 @@ pub(crate) async fn get(State(server): State<AuthServer>) -> Json<Value> {
         "request_uri_parameter_supported": false,
         "require_pushed_authorization_requests": false,
         "authorization_response_iss_parameter_supported": true,
-    }))
+    })
 }

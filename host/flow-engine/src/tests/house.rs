@@ -168,7 +168,7 @@ impl House {
         let key = EnvelopeKey::generate(&env);
         let (engine, router) = engine(&env, &store, &key).await;
         engine.catalog().deploy(project("test", flows), "test").await.unwrap();
-        let made = OpaqueToken::generate(TokenKind::Browser, &*env.rng);
+        let made = OpaqueToken::generate(TokenKind::Browser, &env);
         let cookie = format!("agamid_browser={}", made.text.expose());
         let person = PersonId::generate(&env);
         Self { engine, store, clock, person, key, env, router, cookie, browser: made.hash }

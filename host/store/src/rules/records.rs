@@ -21,8 +21,10 @@ pub(crate) fn put(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     check(document)?;
-    let before = require(view, document.kind, &document.key, expect, now)?;
-    write(view, document, before.map_or(1, |stored| stored.header.version.saturating_add(1)), now)
+    let (kind, key) = (document.kind, document.key.as_str());
+    let before = read::stored(view, kind, key)?;
+    let version = meet(kind, key, before.as_ref(), expect, now)?;
+    replace(view, document, before, version.map_or(1, |version| version.saturating_add(1)), now)
 }
 
 /// Writes without looking at preconditions.
@@ -32,8 +34,22 @@ pub(crate) fn write(
     version: u64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let before = read::stored(view, document.kind, &document.key)?;
+    replace(view, document, before, version, now)
+}
+
+/// Writes over what lies there.
+fn replace(
+    view: &mut Overlay<'_>,
+    document: &Document,
+    before: Option<Stored>,
+    version: u64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let (kind, key) = (document.kind, document.key.as_str());
-    erase(view, kind, key)?;
+    if let Some(before) = before {
+        erase(view, kind, key, &before)?;
+    }
     for entry in &document.indexes {
         if entry.unique {
             claim(view, document, entry.index, &entry.value, now)?;
@@ -77,28 +93,40 @@ pub(crate) fn delete(
     expect: Expect,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    require(view, kind, key, expect, now)?;
-    erase(view, kind, key)
+    keys::check("key", kind, key)?;
+    let before = read::stored(view, kind, key)?;
+    meet(kind, key, before.as_ref(), expect, now)?;
+    before.map_or(Ok(()), |before| erase(view, kind, key, &before))
 }
 
-/// Checks a precondition; answers the record that is there.
+/// Checks a precondition.
 pub(crate) fn require(
     view: &Overlay<'_>,
     kind: &str,
     key: &str,
     expect: Expect,
     now: Timestamp,
-) -> Result<Option<Stored>, StoreError> {
+) -> Result<(), StoreError> {
     keys::check("key", kind, key)?;
-    let found = read::stored(view, kind, key)?.filter(|stored| stored.visible(now));
-    let version = found.as_ref().map(|stored| stored.header.version);
+    meet(kind, key, read::stored(view, kind, key)?.as_ref(), expect, now).map(drop)
+}
+
+/// Whether what lies there meets an expectation; answers the version of a visible record.
+fn meet(
+    kind: &str,
+    key: &str,
+    stored: Option<&Stored>,
+    expect: Expect,
+    now: Timestamp,
+) -> Result<Option<u64>, StoreError> {
+    let version = stored.filter(|stored| stored.visible(now)).map(|stored| stored.header.version);
     let reason = match (expect, version) {
         (Expect::Absent, Some(found)) => format!("expected none, found version {found}"),
         (Expect::Version(wanted), Some(found)) if found != wanted => {
             format!("expected version {wanted}, found version {found}")
         }
         (Expect::Version(wanted), None) => format!("expected version {wanted}, found none"),
-        _ => return Ok(found),
+        _ => return Ok(version),
     };
     Err(conflict(kind, key, reason))
 }
@@ -112,8 +140,8 @@ pub(crate) fn sweep(
     let mut swept = 0;
     for at in expired {
         let Some((kind, key)) = keys::of_expiry(at) else { continue };
-        if read::stored(view, kind, key)?.is_some_and(|stored| !stored.visible(now)) {
-            erase(view, kind, key)?;
+        if let Some(stored) = read::stored(view, kind, key)?.filter(|stored| !stored.visible(now)) {
+            erase(view, kind, key, &stored)?;
             swept += 1;
         }
     }
@@ -121,8 +149,7 @@ pub(crate) fn sweep(
 }
 
 /// Removes a record and all that points to it, whether visible or not.
-fn erase(view: &mut Overlay<'_>, kind: &str, key: &str) -> Result<(), StoreError> {
-    let Some(stored) = read::stored(view, kind, key)? else { return Ok(()) };
+fn erase(view: &mut Overlay<'_>, kind: &str, key: &str, stored: &Stored) -> Result<(), StoreError> {
     for entry in &stored.header.indexes {
         let unique = keys::unique(kind, &entry.index, &entry.value);
         // Somebody else may hold the value by now: this record could have expired unswept.

@@ -490,7 +490,7 @@ impl AuthServer {
     ) -> Result<Option<Response>, OauthError> {
         let Versioned { record: transaction, version } = found;
         let request = &transaction.request;
-        let code = OpaqueToken::generate(TokenKind::Code, &*self.env().rng);
+        let code = OpaqueToken::generate(TokenKind::Code, self.env());
         let grant = Grant {
             person: session.person.clone(),
             organisation: session.organisation.clone(),

@@ -51,7 +51,7 @@ pub(crate) async fn redeem(
                 scopes: grant.scopes.clone(),
                 consume: Some(consume.clone()),
                 refresh: if refresh {
-                    Refresh::New(OpaqueToken::generate(TokenKind::RefreshToken, &*server.env().rng))
+                    Refresh::New(OpaqueToken::generate(TokenKind::RefreshToken, server.env()))
                 } else {
                     Refresh::None
                 },

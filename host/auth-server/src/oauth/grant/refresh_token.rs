@@ -51,7 +51,9 @@ pub(crate) async fn redeem(
     for _ in 0..TRIES {
         let outcome = match server.store().peek(Purpose::RefreshToken, &hash).await? {
             Peeked::Live(found) => rotate(server, client, text, &hash, *found, narrowed.as_deref()).await?,
-            Peeked::Used(tombstone) => again(server, client, text, &tombstone, narrowed.as_deref()).await?,
+            Peeked::Used(tombstone) => {
+                again(server, client, text, &hash, &tombstone, narrowed.as_deref()).await?
+            }
             Peeked::Absent => return Err(refused("the refresh token is not valid")),
         };
         match outcome {
@@ -73,7 +75,7 @@ async fn rotate(
     found: OneTime,
     narrowed: Option<&[String]>,
 ) -> Result<Outcome, OauthError> {
-    let successor = OpaqueToken::generate(TokenKind::RefreshToken, &*server.env().rng);
+    let successor = OpaqueToken::generate(TokenKind::RefreshToken, server.env());
     let sealed = holder_of(server, text)
         .seal(PURPOSE, hash.as_bytes(), successor.text.expose().as_bytes())
         .map_err(OauthError::server)?;
@@ -89,6 +91,7 @@ async fn again(
     server: &AuthServer,
     client: &Client,
     text: &str,
+    hash: &str,
     tombstone: &Tombstone,
     narrowed: Option<&[String]>,
 ) -> Result<Outcome, OauthError> {
@@ -96,7 +99,6 @@ async fn again(
     let sealed = left.filter(|left| server.env().now() < left.until);
     let sealed = sealed.and_then(|left| STANDARD.decode(left.sealed).ok());
     let Some(sealed) = sealed else { return replayed(server, client, tombstone).await };
-    let hash = agamid_core::secret::sha256_hex(text.as_bytes());
     let opened =
         holder_of(server, text).open(PURPOSE, hash.as_bytes(), &sealed).map_err(OauthError::server)?;
     let successor = Secret::new(String::from_utf8_lossy(&opened).into_owned());

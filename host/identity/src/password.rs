@@ -58,7 +58,7 @@ fn hash_now(env: &Env, password: &str) -> Result<String, IdentityError> {
 }
 
 /// A hash that costs as much to check as any, and that no password has: its bytes are random, not computed.
-fn nobodys_hash(env: &Env) -> String {
+pub(crate) fn nobodys_hash(env: &Env) -> String {
     let salt: [u8; 16] = agamid_core::random::bytes(&*env.rng);
     let hash: [u8; 32] = agamid_core::random::bytes(&*env.rng);
     let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));

@@ -63,6 +63,16 @@ async fn wrong_unknown_disabled_and_password_less_people_cost_the_same_work() {
 }
 
 #[tokio::test]
+async fn the_hash_of_nobody_is_checked_with_the_parameters_of_a_real_one() {
+    let env = Env::system();
+    let parts = |phc: &str| phc.rsplitn(3, '$').nth(2).unwrap().to_owned();
+    let (nobody, real) = (password::nobodys_hash(&env), password::hash_password(&env, "x").unwrap());
+    assert_eq!(parts(&nobody), parts(&real));
+    assert_eq!(nobody.len(), real.len());
+    assert_ne!(nobody, password::nobodys_hash(&env));
+}
+
+#[tokio::test]
 async fn the_password_policy_holds() {
     let (identity, _, organisation) = identity().await;
     let person = alice(&identity, &organisation).await;

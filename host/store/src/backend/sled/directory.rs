@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::StoreError;
 
 /// sled's default of 1 GiB is more than a small server has.
-const CACHE_BYTES: u64 = 128 << 20;
+const CACHE_BYTES: u64 = 64 << 20;
 
 /// sled's threads may hold its file a moment longer than the handle lives: how often to try, 20 ms apart.
 const LOCK_TRIES: usize = 250;

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use agama_lang::ast::Span;
 use agama_lang::check::facts::{Facts, FlowFacts, NoFacts, RoutineFacts};
 use agama_lang::compile::compile_parsed;
-use agama_lang::diagnostic::{Code, Diagnostic, Severity, has_errors};
+use agama_lang::diagnostic::{Code, Diagnostic, has_errors};
 use agama_lang::ir::Program;
 use agama_lang::parse::parse;
 use agamid_web::Web;
@@ -170,14 +169,5 @@ fn templates(project: &ProjectFiles, web: &Web) -> (minijinja::Environment<'stat
 }
 
 pub(crate) fn finding(code: Code, file: String, line: u32, message: String, hint: &str) -> Diagnostic {
-    Diagnostic {
-        code,
-        severity: Severity::Error,
-        file,
-        line,
-        column: 1,
-        message,
-        hint: Some(hint.to_owned()),
-        span: Span::default(),
-    }
+    Diagnostic::of_file(code, file, line, message, hint)
 }

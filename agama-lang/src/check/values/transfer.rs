@@ -1,0 +1,283 @@
+//! What a node changes of what is known.
+
+use super::eval::{has_user_id, source};
+use super::state::State;
+use super::value::{Null, Sources, Typed, Value};
+use super::{Analysis, CallResult};
+use crate::ast::{Accessor, Callee, Expr, FlowRef, Ident, Simple, Stmt, StmtKind, VarExpr};
+use crate::check::cfg::{Kind, NodeId};
+use crate::check::facts::Proof;
+use crate::check::walk::target;
+use crate::check::wit::Wit;
+
+impl Analysis<'_, '_> {
+    /// What holds once a node's expressions are evaluated: what a part was taken of is not null, or the run is over.
+    pub(in crate::check) fn evaluated(&self, id: NodeId, state: &mut State) {
+        let Some(node) = self.cfg.node(id) else { return };
+        for expr in self.cfg.exprs_read(id) {
+            if !expr.accessors.is_empty() {
+                self.is_there(state, expr);
+            }
+        }
+        match node.kind {
+            Kind::Plain(statement) => {
+                if let StmtKind::Call { callee: Callee::Method { object, .. }, .. } = &statement.kind {
+                    self.is_there(state, object);
+                }
+                if let Some(target) = target(statement).filter(|target| !target.accessors.is_empty()) {
+                    self.is_there(state, target);
+                }
+            }
+            Kind::Round(Stmt { kind: StmtKind::Iterate { over, .. }, .. }) => self.is_there(state, over),
+            _ => {}
+        }
+    }
+
+    fn is_there(&self, state: &mut State, expr: &VarExpr) {
+        let Some(at) = self.names.var(&expr.base.node) else { return };
+        let Some(value) = state.vars.get(at).copied() else { return };
+        state.vars.set(at, Value { null: Null::NEVER, ..value });
+        let proof = value.proof;
+        if self.null_means_failure(proof) {
+            self.prove(state, proof);
+        }
+    }
+
+    /// What a node does, behind [`Analysis::evaluated`].
+    pub(super) fn transfer(&mut self, id: NodeId, state: &mut State) {
+        self.evaluated(id, state);
+        let Some(node) = self.cfg.node(id) else { return };
+        match node.kind {
+            Kind::Plain(statement) => self.statement(id, statement, state),
+            Kind::Over(statement) => self.assign(state, target(statement), Value::PLAIN),
+            Kind::End | Kind::Test { .. } | Kind::Round(_) => {}
+        }
+    }
+
+    fn statement(&mut self, id: NodeId, statement: &Stmt, state: &mut State) {
+        match &statement.kind {
+            StmtKind::Assign { target, value } => {
+                let value = self.assigned(state, target, value);
+                self.assign(state, Some(target), value);
+            }
+            StmtKind::Rrf { target, .. } | StmtKind::Rfac { target, .. } => {
+                let forms = self.sets.of(id);
+                let value =
+                    Value { null: Null::NEVER, outside: true, forms, ..Value::unknown(source(id, "")) };
+                self.assign(state, target.as_ref(), value);
+            }
+            StmtKind::Trigger { target, error, flow, args, .. } => {
+                let sources = self.sources(state, args) | source(id, "");
+                let known = match flow {
+                    FlowRef::Name(name) => self.flow_proves(&name.node),
+                    FlowRef::Variable(_) => None,
+                };
+                let mut value = Value { null: Null::NEVER, ..Value::unknown(sources) };
+                match known {
+                    None => self.perhaps_proved(state),
+                    Some(true) => {
+                        value.proof = self.sets.of(id);
+                        *self.persons_of.entry(id).or_default() |= sources;
+                    }
+                    Some(false) => {}
+                }
+                self.result(id, state, target.as_ref(), error.as_ref(), value);
+            }
+            StmtKind::Call { target, error, args, .. } => {
+                self.call(id, state, target.as_ref(), error.as_ref(), args);
+            }
+            _ => {}
+        }
+    }
+
+    fn call(
+        &mut self,
+        id: NodeId,
+        state: &mut State,
+        target: Option<&VarExpr>,
+        error: Option<&Ident>,
+        args: &[Simple],
+    ) {
+        let (result, proof) = self
+            .calls
+            .get(&id)
+            .map_or((CallResult::Unknown, Proof::Unknown), |call| (call.result, call.proof));
+        let sources = self.sources(state, args) | source(id, "");
+        let mut value = match result {
+            CallResult::Unknown => Value::unknown(sources),
+            CallResult::Nothing => Value::NULL,
+            CallResult::Typed(ty) => self.of_type(Typed { ty, call: id }, sources),
+        };
+        let proved = match proof {
+            Proof::Unknown => {
+                self.perhaps_proved(state);
+                None
+            }
+            Proof::Nobody => None,
+            Proof::Result => Some(sources),
+            Proof::Argument(at) => {
+                Some(args.get(at).map_or(Sources::MAX, |arg| self.simple(state, arg).sources))
+            }
+        };
+        if let Some(persons) = proved {
+            value.proof = self.sets.of(id);
+            *self.persons_of.entry(id).or_default() |= persons;
+            if error.is_none() && self.cannot_fail_quietly(id) {
+                self.prove(state, value.proof);
+            }
+        }
+        self.result(id, state, target, error, value);
+    }
+
+    /// Assigns the result of a call, or its error.
+    fn result(
+        &mut self,
+        id: NodeId,
+        state: &mut State,
+        target: Option<&VarExpr>,
+        error: Option<&Ident>,
+        mut value: Value,
+    ) {
+        if let (Some(_), Some(target)) = (error, target) {
+            // When the call fails, the variable keeps what it had.
+            let old = self.var(state, target);
+            value = value.or(&old, &mut self.sets);
+        }
+        self.assign(state, target, value);
+        if let Some(at) = error.and_then(|error| self.names.var(&error.node)) {
+            let error_of = self.sets.of(id);
+            let value = Value { null: Null::SOMETIMES, error_of, ..Value::unknown(0) };
+            self.set(state, at, value);
+        }
+    }
+
+    fn sources(&self, state: &State, args: &[Simple]) -> Sources {
+        args.iter().fold(0, |all, arg| all | self.simple(state, arg).sources)
+    }
+
+    fn perhaps_proved(&self, state: &mut State) {
+        state.proved = true;
+        state.persons = Sources::MAX;
+    }
+
+    /// The value that an assignment gives to the whole variable, or to a part of it.
+    fn assigned(&mut self, state: &State, target: &VarExpr, value: &Expr) -> Value {
+        let mut found = self.expr(state, value);
+        // A result names somebody by its `data.userId`.
+        match target.accessors.as_slice() {
+            [] => {}
+            [Accessor::Property(_)] => found.names_person = has_user_id(value),
+            [_, Accessor::Property(second)] => found.names_person = second.node == "userId",
+            _ => {}
+        }
+        found
+    }
+
+    fn assign(&mut self, state: &mut State, target: Option<&VarExpr>, value: Value) {
+        let Some(target) = target else { return };
+        let Some(at) = self.names.var(&target.base.node) else { return };
+        if target.accessors.is_empty() {
+            self.set(state, at, value);
+            return;
+        }
+        let Some(old) = state.vars.get(at).copied() else { return };
+        let names_person = match target.accessors.first() {
+            Some(Accessor::Property(first)) => {
+                old.names_person || (first.node == "data" && value.names_person)
+            }
+            _ => true,
+        };
+        let new = Value {
+            secret: old.secret.or(value.secret),
+            sources: old.sources | value.sources,
+            names_person,
+            null: Null::NEVER,
+            ..old
+        };
+        self.set(state, at, new);
+        // The record may have other names.
+        state.vars.map(|one| Value {
+            typed: one.typed.filter(|typed| !matches!(self.types.get(typed.ty), Wit::Record(_))),
+            ..*one
+        });
+        if !value.null.possible()
+            && let Some(part) = self.names.part(target)
+        {
+            state.set_part(part);
+        }
+    }
+
+    /// A variable has a new value, or another part.
+    fn set(&self, state: &mut State, at: usize, value: Value) {
+        state.vars.set(at, value);
+        state.parts.retain(|part| self.names.base(*part) != Some(at));
+    }
+
+    /// What a node's way out tells: a comparison that held or not, the item of a round.
+    pub(super) fn along(&mut self, id: NodeId, yes: bool, state: &mut State) {
+        let Some(node) = self.cfg.node(id) else { return };
+        match node.kind {
+            Kind::Test { left, right, negated } => {
+                let equal = yes != negated;
+                self.compared(state, left, right, equal);
+                self.compared(state, right, left, equal);
+            }
+            Kind::Round(Stmt { kind: StmtKind::Iterate { over, item, .. }, .. }) if yes => {
+                let over = self.var(state, over);
+                let list = over.typed.and_then(|typed| match self.types.get(typed.ty) {
+                    Wit::List(item) => Some(Typed { ty: *item, call: typed.call }),
+                    _ => None,
+                });
+                let value = match list {
+                    Some(typed) => self.of_type(typed, over.sources),
+                    None => {
+                        Value { secret: over.secret, outside: over.outside, ..Value::unknown(over.sources) }
+                    }
+                };
+                if let Some(at) = self.names.var(&item.node) {
+                    self.set(state, at, value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is known of one side of a comparison, now that it is equal to the other, or is not.
+    fn compared(&mut self, state: &mut State, side: &Simple, other: &Simple, equal: bool) {
+        let Simple::Var(expr) = side else { return };
+        let value = self.var(state, expr);
+        let other_value = self.simple(state, other);
+        let not_null = if equal { !other_value.null.possible() } else { matches!(other, Simple::Null(_)) };
+        let is_null = equal && matches!(other, Simple::Null(_));
+        let is_true = match other {
+            Simple::Bool(b) => b.node == equal,
+            _ => false,
+        };
+        let is_false = equal && matches!(other, Simple::Bool(b) if !b.node);
+        let proof = value.proof;
+        if is_true && (equal || self.is_bool(proof))
+            || not_null && !is_false && self.null_means_failure(proof)
+        {
+            self.prove(state, proof);
+        }
+        if is_null && self.error_means_failure(value.error_of) {
+            self.prove(state, value.error_of);
+        }
+        if not_null || is_null {
+            self.note(state, expr, not_null);
+        }
+    }
+
+    fn note(&mut self, state: &mut State, expr: &VarExpr, not_null: bool) {
+        if expr.accessors.is_empty() {
+            let null = if not_null { Null::NEVER } else { Null::ALWAYS };
+            if let Some(at) = self.names.var(&expr.base.node)
+                && let Some(value) = state.vars.get(at).copied()
+            {
+                state.vars.set(at, Value { null, ..value });
+            }
+        } else if not_null && let Some(part) = self.names.part(expr) {
+            state.set_part(part);
+        }
+    }
+}

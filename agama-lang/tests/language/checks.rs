@@ -1,0 +1,103 @@
+//! Findings that a flow deploys with, each shown as people see it; flows that must come out clean; and what each page of
+//! `docs/diagnostics` claims.
+
+use std::collections::BTreeSet;
+
+use agama_lang::compile::compile;
+use agama_lang::diagnostic::{Code, Diagnostic, render};
+
+use crate::support::fixtures;
+use crate::world::World;
+
+fn findings(name: &str, source: &str) -> Vec<Diagnostic> {
+    compile(source, &format!("{name}.flow"), &World).diagnostics
+}
+
+#[test]
+fn warnings_say_what_is_wrong_and_let_the_flow_compile() {
+    for (name, source) in fixtures("warn") {
+        let compiled = compile(&source, &format!("{name}.flow"), &World);
+        let said: Vec<String> = compiled.diagnostics.iter().map(|finding| render(finding, &source)).collect();
+        assert!(compiled.program.is_some(), "{name}:\n{}", said.join("\n"));
+        assert!(!said.is_empty(), "{name} has no findings");
+        insta::with_settings!({ snapshot_path => "../snapshots/warn", prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(name.as_str(), said.join("\n"));
+        });
+    }
+}
+
+#[test]
+fn good_flows_come_out_clean() {
+    for (name, source) in fixtures("clean") {
+        let said: Vec<String> =
+            findings(&name, &source).iter().map(|finding| render(finding, &source)).collect();
+        assert!(said.is_empty(), "{}", said.join("\n"));
+    }
+}
+
+#[test]
+fn every_fix_mends_its_finding() {
+    for (name, source) in fixtures("warn").into_iter().chain(fixtures("err")) {
+        for finding in findings(&name, &source) {
+            let Some(fix) = &finding.fix else { continue };
+            let mut edits = fix.edits.clone();
+            edits.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
+            let mut mended = source.clone();
+            for (span, text) in edits {
+                mended.replace_range(span.start as usize..span.end as usize, &text);
+            }
+            let same = |other: &Diagnostic| other.code == finding.code && other.message == finding.message;
+            let left = findings(&name, &mended);
+            assert!(!left.iter().any(same), "{name}: {} leaves it in\n{mended}", fix.title);
+            let unread = left.iter().any(|left| left.code < Code::NameMismatch);
+            assert!(!unread, "{name}: {} breaks the flow:\n{mended}", fix.title);
+        }
+    }
+}
+
+/// The blocks of one kind on a page: those below a heading.
+fn examples<'a>(page: &'a str, heading: &str) -> Vec<&'a str> {
+    let Some((_, rest)) = page.split_once(&format!("## {heading}\n")) else { return Vec::new() };
+    let section = rest.split("\n## ").next().unwrap();
+    section.split("```agama\n").skip(1).map(|block| block.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn every_code_of_a_flow_has_a_page_whose_examples_are_true() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/diagnostics");
+    let mut pages: BTreeSet<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    for code in Code::ALL {
+        let file = format!("{code}.md");
+        assert!(pages.remove(&file), "there is no docs/diagnostics/{file}");
+        let page = std::fs::read_to_string(folder.join(&file)).unwrap();
+        assert!(page.starts_with(&format!("# {code}: ")), "{file} does not begin with its number");
+        if *code >= Code::BadTemplate {
+            continue;
+        }
+        let (wrong, right) = (examples(&page, "Wrong"), examples(&page, "Right"));
+        assert!(!wrong.is_empty() && !right.is_empty(), "{file} lacks a wrong or a right example");
+        for (source, is_wrong) in
+            wrong.iter().map(|source| (source, true)).chain(right.iter().map(|source| (source, false)))
+        {
+            let found = example(source);
+            let said: Vec<String> = found.iter().map(|finding| render(finding, source)).collect();
+            let has = found.iter().any(|finding| finding.code == *code);
+            assert_eq!(has, is_wrong, "{file}:\n{source}\n{}", said.join("\n"));
+            let broken =
+                found.iter().any(|finding| finding.severity == agama_lang::diagnostic::Severity::Error);
+            assert!(is_wrong || !broken, "{file}, right example:\n{}", said.join("\n"));
+        }
+    }
+    assert!(pages.is_empty(), "pages of no code: {pages:?}");
+}
+
+/// An example is checked as the file `shop.start.flow`. `¶` stands for a line break that an editor would not show.
+fn example(source: &str) -> Vec<Diagnostic> {
+    use agama_lang::compile::compile_parsed;
+    use agama_lang::parse::parse;
+    let file = "shop.start.flow";
+    compile_parsed(parse(source, file), source, file, Some("shop.start"), &World).diagnostics
+}

@@ -82,19 +82,30 @@ fn every_code_of_a_flow_has_a_page_whose_examples_are_true() {
         for (source, is_wrong) in
             wrong.iter().map(|source| (source, true)).chain(right.iter().map(|source| (source, false)))
         {
+            let source = &typed_out(source);
             let found = example(source);
             let said: Vec<String> = found.iter().map(|finding| render(finding, source)).collect();
             let has = found.iter().any(|finding| finding.code == *code);
             assert_eq!(has, is_wrong, "{file}:\n{source}\n{}", said.join("\n"));
-            let broken =
-                found.iter().any(|finding| finding.severity == agama_lang::diagnostic::Severity::Error);
-            assert!(is_wrong || !broken, "{file}, right example:\n{}", said.join("\n"));
+            assert!(is_wrong || found.is_empty(), "{file}, right example:\n{}", said.join("\n"));
         }
     }
     assert!(pages.is_empty(), "pages of no code: {pages:?}");
 }
 
-/// An example is checked as the file `shop.start.flow`. `¶` stands for a line break that an editor would not show.
+/// What a page can't hold: `␌` stands for a form feed, `«9 letters»` for so many of them.
+fn typed_out(source: &str) -> String {
+    let source = source.replace('␌', "\u{c}");
+    match source.split_once('«') {
+        Some((before, rest)) => {
+            let (count, after) = rest.split_once(" letters»").unwrap();
+            format!("{before}{}{after}", "x".repeat(count.parse().unwrap()))
+        }
+        None => source,
+    }
+}
+
+/// An example is checked as the file `shop.start.flow`.
 fn example(source: &str) -> Vec<Diagnostic> {
     use agama_lang::compile::compile_parsed;
     use agama_lang::parse::parse;

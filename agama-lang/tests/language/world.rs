@@ -70,6 +70,8 @@ type Page = (
 const PAGES: &[Page] = &[
     ("shop/login.html", &[], &["error", "login"], &["login"], &["password"], &[]),
     ("shop/code.html", &["username"], &["error"], &[], &["code"], &[]),
+    ("shop/menu.html", &[], &[], &["choice"], &[], &[]),
+    ("shop/answer.html", &[], &[], &["answer"], &[], &[]),
     ("shop/links.html", &[], &[], &["choice"], &[], &["shop.otp"]),
     ("demo/password.html", &[], &["error", "login"], &["login"], &["password"], &[]),
     ("demo/totp.html", &["username"], &["error"], &[], &["code"], &[]),

@@ -1,14 +1,18 @@
 //! An error that is caught must be looked at, or the result it left untouched.
 
+use std::collections::HashSet;
+
 use super::cfg::{Cfg, Kind, NodeId, index};
 use super::walk::target;
-use crate::ast::{Ident, Stmt, StmtKind};
+use crate::ast::{Ident, StmtKind};
 use crate::diagnostic::{Code, Sink};
 
 /// Nodes looked at for one flow; beyond that, errors count as looked at.
 const MOST: usize = 200_000;
 
 pub(super) fn check(cfg: &Cfg<'_>, sink: &mut Sink<'_>) {
+    let read: HashSet<&str> =
+        cfg.nodes().flat_map(|(id, _)| cfg.names_read(id).iter().map(|name| name.node.as_str())).collect();
     let mut search = Search { cfg, seen: vec![0; cfg.len()], round: 0, steps: 0 };
     for (id, node) in cfg.nodes() {
         let Kind::Plain(statement) = node.kind else { continue };
@@ -17,7 +21,10 @@ pub(super) fn check(cfg: &Cfg<'_>, sink: &mut Sink<'_>) {
         else {
             continue;
         };
-        if cfg.reached(id) && !search.looked_at(id, error, statement) {
+        let result = target(statement).map(|target| target.base.node.as_str());
+        let is_read =
+            [Some(error.node.as_str()), result].into_iter().flatten().any(|name| read.contains(name));
+        if cfg.reached(id) && !(is_read && search.looked_at(id, error, result)) {
             let what = match statement.kind {
                 StmtKind::Trigger { .. } => "flow",
                 _ => "routine",
@@ -42,9 +49,8 @@ struct Search<'c, 'a> {
 
 impl Search<'_, '_> {
     /// Whether, behind a call, the error is read, or its result compared, before either is assigned anew.
-    fn looked_at(&mut self, from: NodeId, error: &Ident, call: &Stmt) -> bool {
+    fn looked_at(&mut self, from: NodeId, error: &Ident, result: Option<&str>) -> bool {
         self.round += 1;
-        let result = target(call).map(|target| target.base.node.as_str());
         let mut stack: Vec<NodeId> = self.cfg.follow(from).map(|(to, _)| to).collect();
         while let Some(id) = stack.pop() {
             let new = self

@@ -42,7 +42,7 @@ fn entered(statement: &Stmt, lines: &HashSet<u32>) -> bool {
 
 fn no_finish(flow: &Flow, cfg: &Cfg<'_>, sink: &mut Sink<'_>) {
     let Some(last) = flow.body.last() else { return };
-    let mut way = Routes::find(cfg, |_, _| true).to(cfg.end()).unwrap_or_default();
+    let mut way = Routes::find(cfg).to(cfg.end()).unwrap_or_default();
     way.retain(|(id, _)| {
         cfg.node(*id).is_some_and(|node| matches!(node.kind, Kind::Test { .. } | Kind::Round(_)))
     });

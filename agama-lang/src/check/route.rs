@@ -6,8 +6,13 @@ use crate::diagnostic::{Diagnostic, Sink};
 
 /// Steps shown of a long way: the first, and the last.
 const SHOWN: usize = 8;
+/// Nodes of a way that are looked at, from its end.
+const LONGEST: usize = 1_000;
 
-/// The shortest ways from the start to all nodes, along chosen edges only.
+/// A way: each node on it, with the side it is left on.
+pub(super) type Way = Vec<(NodeId, bool)>;
+
+/// The shortest ways from the start to all nodes.
 pub(super) struct Routes {
     /// The node before each, and whether it was left on its `yes` side.
     before: Vec<Option<(NodeId, bool)>>,
@@ -15,15 +20,14 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// Searches along the edges that `open` allows: `open(from, yes)`.
-    pub(super) fn find(cfg: &Cfg<'_>, mut open: impl FnMut(NodeId, bool) -> bool) -> Self {
+    pub(super) fn find(cfg: &Cfg<'_>) -> Self {
         let start = cfg.start();
         let mut before = vec![None; cfg.len()];
         let mut queue = std::collections::VecDeque::from([start]);
         while let Some(from) = queue.pop_front() {
             for (to, yes) in cfg.follow(from) {
                 let known = to == start || before.get(index(to)).is_none_or(Option::is_some);
-                if !known && open(from, yes) {
+                if !known {
                     if let Some(place) = before.get_mut(index(to)) {
                         *place = Some((from, yes));
                     }
@@ -34,11 +38,11 @@ impl Routes {
         Self { before, start }
     }
 
-    /// The way to a node: each node on it with the side it is left on; none when no way leads there.
-    pub(super) fn to(&self, target: NodeId) -> Option<Vec<(NodeId, bool)>> {
+    /// The way to a node; none when no way leads there.
+    pub(super) fn to(&self, target: NodeId) -> Option<Way> {
         let mut way = Vec::new();
         let mut at = target;
-        while at != self.start {
+        while at != self.start && way.len() < LONGEST {
             let (from, yes) = self.before.get(index(at)).copied().flatten()?;
             way.push((from, yes));
             at = from;

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `value.rs`, `state.rs`, `sets.rs` | what is known of a value, and at a place |
 //! | `eval.rs`, `transfer.rs`, `proof.rs` | expressions, statements, what proves whom |
+//! | `ways.rs` | a way on which nobody is proved |
 //! | `rules/` | what is reported |
 
 mod eval;
@@ -16,6 +17,7 @@ mod sets;
 mod state;
 mod transfer;
 mod value;
+mod ways;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -66,6 +68,8 @@ struct Analysis<'c, 'f> {
     persons_of: HashMap<NodeId, Sources>,
     /// What is known before each reachable node.
     states: Vec<Option<State>>,
+    /// Steps of work done.
+    work: usize,
 }
 
 /// Runs the checks that follow values.
@@ -85,7 +89,7 @@ pub(super) fn check(flow: &Flow, cfg: &Cfg<'_>, facts: &dyn Facts, types: Types,
 pub fn proves(flow: &Flow, facts: &dyn Facts) -> bool {
     let cfg = Cfg::of(flow);
     let mut analysis = Analysis::new(flow, &cfg, facts, Types::default());
-    analysis.run() && rules::all_proved(&analysis)
+    analysis.run() && rules::all_proved(&mut analysis)
 }
 
 impl<'c, 'f> Analysis<'c, 'f> {
@@ -102,6 +106,7 @@ impl<'c, 'f> Analysis<'c, 'f> {
             flows: HashMap::new(),
             persons_of: HashMap::new(),
             states: vec![None; cfg.len()],
+            work: 0,
         };
         for name in flow.inputs.iter().chain(&flow.configs) {
             analysis.names.add(&name.node);
@@ -198,11 +203,10 @@ impl<'c, 'f> Analysis<'c, 'f> {
         if let Some(slot) = self.states.get_mut(index(self.cfg.start())) {
             *slot = Some(first);
         }
-        let mut work = 0;
         let mut waiting = BTreeSet::from([0]);
         while let Some(at) = waiting.pop_first() {
-            work += self.names.len() / 32 + 8;
-            if work > MOST_WORK {
+            self.work += self.names.len() / 32 + 8;
+            if self.work > MOST_WORK {
                 return false;
             }
             let Some(id) = order.get(at).copied() else { continue };
@@ -219,29 +223,23 @@ impl<'c, 'f> Analysis<'c, 'f> {
         self.transfer(id, &mut state);
         let mut news = Vec::new();
         for (to, yes) in self.cfg.follow(id) {
+            if !self.open(id, yes, &state) {
+                continue;
+            }
             let mut out = state.clone();
             self.along(id, yes, &mut out);
-            match self.states.get_mut(index(to)) {
-                Some(Some(known)) => {
-                    if known.join(&out, &mut self.sets) {
-                        news.push(to);
-                    }
-                }
-                Some(slot) => {
+            let Some(slot) = self.states.get_mut(index(to)) else { continue };
+            let learnt = match slot {
+                Some(known) => known.join(&out, &mut self.sets),
+                None => {
                     *slot = Some(out);
-                    news.push(to);
+                    true
                 }
-                None => {}
+            };
+            if learnt {
+                news.push(to);
             }
         }
         news
-    }
-
-    /// What is known behind a node, on one of its sides.
-    fn after(&mut self, id: NodeId, yes: bool) -> Option<State> {
-        let mut state = self.state(id)?.clone();
-        self.transfer(id, &mut state);
-        self.along(id, yes, &mut state);
-        Some(state)
     }
 }

@@ -5,12 +5,24 @@ use std::collections::BTreeSet;
 
 use agama_lang::compile::compile;
 use agama_lang::diagnostic::{Code, Diagnostic, render};
+use agama_lang::effect::Crash;
 
 use crate::support::fixtures;
 use crate::world::World;
 
-fn findings(name: &str, source: &str) -> Vec<Diagnostic> {
+/// All findings, with what [`World`] knows.
+pub(crate) fn findings(name: &str, source: &str) -> Vec<Diagnostic> {
     compile(source, &format!("{name}.flow"), &World).diagnostics
+}
+
+/// A run that came to the end of its flow was warned of, and what nothing reaches does not run.
+pub(crate) fn foresaw(crash: &Crash, findings: &[Diagnostic], source: &str) {
+    if crash.message.contains("no Finish was reached") {
+        assert!(findings.iter().any(|finding| finding.code == Code::NoFinish), "{source}");
+    }
+    let dead =
+        findings.iter().find(|finding| finding.code == Code::Unreachable && finding.line == crash.at.line);
+    assert!(dead.is_none(), "line {} ran:\n{source}", crash.at.line);
 }
 
 #[test]
@@ -46,9 +58,10 @@ fn every_fix_mends_its_finding() {
             for (span, text) in edits {
                 mended.replace_range(span.start as usize..span.end as usize, &text);
             }
-            let same = |other: &Diagnostic| other.code == finding.code && other.message == finding.message;
-            let left = findings(&name, &mended);
-            assert!(!left.iter().any(same), "{name}: {} leaves it in\n{mended}", fix.title);
+            let same = |other: &&Diagnostic| other.code == finding.code && other.message == finding.message;
+            let (before, left) = (findings(&name, &source), findings(&name, &mended));
+            let gone = left.iter().filter(same).count() < before.iter().filter(same).count();
+            assert!(gone, "{name}: {} leaves it in\n{mended}", fix.title);
             let unread = left.iter().any(|left| left.code < Code::NameMismatch);
             assert!(!unread, "{name}: {} breaks the flow:\n{mended}", fix.title);
         }

@@ -11,10 +11,12 @@ use crate::check::wit::{TypeId, Wit};
 impl Analysis<'_, '_> {
     pub(in crate::check) fn simple(&self, state: &State, simple: &Simple) -> Value {
         match simple {
-            Simple::String(_) => Value { names_person: true, ..Value::PLAIN },
+            Simple::String(_) => Value { names_person: true, proof: Sets::EMPTY, ..Value::PLAIN },
+            Simple::Bool(b) if b.node => Value { proof: Sets::EMPTY, truth: Some(true), ..Value::PLAIN },
+            Simple::Bool(_) => Value { truth: Some(false), ..Value::PLAIN },
             Simple::Null(_) => Value::NULL,
             Simple::Var(expr) => self.var(state, expr),
-            Simple::Number(_) | Simple::Bool(_) | Simple::Negated(_) => Value::PLAIN,
+            Simple::Number(_) | Simple::Negated(_) => Value::PLAIN,
         }
     }
 
@@ -54,6 +56,9 @@ impl Analysis<'_, '_> {
             value.sources = self.expr(state, data).sources;
         }
         value.names_person &= !fails;
+        if value.names_person {
+            value.proof = Sets::EMPTY;
+        }
         value
     }
 
@@ -92,7 +97,7 @@ impl Analysis<'_, '_> {
             null: if value.outside { Null::SOMETIMES } else { Null::UNKNOWN },
             secret: value.secret.filter(|_| value.typed.is_none()),
             outside: value.outside,
-            proof: if success { value.proof } else { Sets::EMPTY },
+            proof: if success && value.proof != Sets::IF_TRUE { value.proof } else { Sets::EMPTY },
             ..Value::unknown(value.sources)
         }
     }

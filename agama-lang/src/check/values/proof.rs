@@ -20,27 +20,27 @@ impl Analysis<'_, '_> {
 
     /// Whether each of the results is null when nothing was proved, and not only then false.
     pub(super) fn null_means_failure(&self, calls: SetId) -> bool {
-        calls != Sets::EMPTY
-            && self
-                .sets
-                .get(calls)
-                .iter()
-                .all(|call| self.calls.get(call).is_some_and(|called| !self.gives_bool(called.result)))
+        let set = self.sets.get(calls);
+        let fails_with_null =
+            |call| self.calls.get(call).is_some_and(|called| !self.gives_bool(called.result));
+        calls == Sets::SURE || !set.is_empty() && set.iter().all(fails_with_null)
     }
 
     /// Whether each of the results is true or false: a subflow's `success`, or a routine's boolean.
     pub(super) fn is_bool(&self, calls: SetId) -> bool {
-        self.sets.get(calls).iter().all(|call| {
-            self.calls.get(call).is_none_or(|called| match called.result {
-                CallResult::Typed(ty) => matches!(self.types.get(ty), Wit::Bool),
-                CallResult::Unknown | CallResult::Nothing => false,
+        calls != Sets::IF_TRUE
+            && self.sets.get(calls).iter().all(|call| {
+                self.calls.get(call).is_none_or(|called| match called.result {
+                    CallResult::Typed(ty) => matches!(self.types.get(ty), Wit::Bool),
+                    CallResult::Unknown | CallResult::Nothing => false,
+                })
             })
-        })
     }
 
     /// Whether each call that raised no error has proved somebody.
     pub(super) fn error_means_failure(&self, calls: SetId) -> bool {
-        calls != Sets::EMPTY && self.sets.get(calls).iter().all(|call| self.cannot_fail_quietly(*call))
+        !self.sets.get(calls).is_empty()
+            && self.sets.get(calls).iter().all(|call| self.cannot_fail_quietly(*call))
     }
 
     /// Whether a proving call that comes back has proved somebody: its result can be neither null nor false.

@@ -21,6 +21,11 @@ pub(in crate::check) struct Sets {
 
 impl Sets {
     pub(in crate::check) const EMPTY: SetId = SetId(u32::MAX);
+    /// In place of proving calls: where the value is not null, somebody was proved.
+    pub(in crate::check) const SURE: SetId = SetId(u32::MAX - 1);
+    /// In place of proving calls: where the value is true, or a `Finish` with it names somebody, somebody was proved. So
+    /// it is with false, and with a result without success.
+    pub(in crate::check) const IF_TRUE: SetId = SetId(u32::MAX - 2);
 
     pub(in crate::check) fn of(&mut self, node: NodeId) -> SetId {
         self.intern(vec![node])
@@ -32,8 +37,14 @@ impl Sets {
 
     /// Both sets together; empty when one is: then not all is known.
     pub(super) fn join(&mut self, a: SetId, b: SetId) -> SetId {
-        if a == b || a == Self::EMPTY || b == Self::EMPTY {
-            return if a == b { a } else { Self::EMPTY };
+        if a == b || b == Self::SURE {
+            return a;
+        }
+        if a == Self::SURE {
+            return b;
+        }
+        if [a, b].iter().any(|id| matches!(*id, Self::EMPTY | Self::IF_TRUE)) {
+            return Self::EMPTY;
         }
         let mut both = [self.get(a), self.get(b)].concat();
         both.sort_unstable();

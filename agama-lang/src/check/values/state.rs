@@ -11,11 +11,13 @@ use crate::source::to_u32;
 /// A part of a variable, such as `form.code`, that comparisons speak of.
 pub(super) type PartId = u32;
 
+/// Parts that are remembered at one place; of further ones nothing is known.
+const MOST_PARTS: usize = 64;
 /// Values in one chunk.
 const CHUNK: usize = 32;
 
 /// What is known of each variable, in chunks that states share as long as they agree.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::check) struct Vars(Vec<Rc<Vec<Value>>>);
 
 impl Vars {
@@ -46,13 +48,20 @@ impl Vars {
         }
     }
 
-    fn join(&mut self, other: &Vars, sets: &mut Sets) -> bool {
+    /// Joins what two ways know; `proved` tells on which of them somebody was proved.
+    fn join(&mut self, other: &Vars, proved: (bool, bool), sets: &mut Sets) -> bool {
+        let known = |value: &Value, here: bool, there: bool| {
+            if here && !there { value.where_proved() } else { *value }
+        };
         let mut changed = false;
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             if Rc::ptr_eq(mine, theirs) {
                 continue;
             }
-            let both: Vec<Value> = mine.iter().zip(theirs.iter()).map(|(a, b)| a.or(b, sets)).collect();
+            let pairs = mine.iter().zip(theirs.iter());
+            let both: Vec<Value> = pairs
+                .map(|(a, b)| known(a, proved.0, proved.1).or(&known(b, proved.1, proved.0), sets))
+                .collect();
             if both != **mine {
                 *mine = Rc::new(both);
                 changed = true;
@@ -63,7 +72,7 @@ impl Vars {
 }
 
 /// What is known at one place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::check) struct State {
     /// Of each variable.
     pub(super) vars: Vars,
@@ -77,14 +86,16 @@ pub(in crate::check) struct State {
 
 impl State {
     pub(super) fn set_part(&mut self, part: PartId) {
-        if let Err(at) = self.parts.binary_search(&part) {
+        if let Err(at) = self.parts.binary_search(&part)
+            && self.parts.len() < MOST_PARTS
+        {
             self.parts.insert(at, part);
         }
     }
 
     /// Takes in what another way here knows; whether that changed anything.
     pub(super) fn join(&mut self, other: &State, sets: &mut Sets) -> bool {
-        let mut changed = self.vars.join(&other.vars, sets);
+        let mut changed = self.vars.join(&other.vars, (self.proved, other.proved), sets);
         let before = self.parts.len();
         self.parts.retain(|part| other.parts.binary_search(part).is_ok());
         changed |= self.parts.len() != before;
@@ -123,12 +134,21 @@ impl<'a> Names<'a> {
     /// The part that an expression names; none for whole variables, and where an accessor is only known at run time.
     pub(super) fn part(&mut self, expr: &VarExpr) -> Option<PartId> {
         let (base, key) = self.key(expr)?;
+        Some(self.intern(base, key))
+    }
+
+    /// The part of a variable that a key of a map makes.
+    pub(super) fn field(&mut self, base: usize, key: &str) -> PartId {
+        self.intern(base, format!("{base}.{key:?}"))
+    }
+
+    fn intern(&mut self, base: usize, key: String) -> PartId {
         let next = to_u32(self.bases.len());
         let id = *self.parts.entry(key).or_insert(next);
         if id == next {
             self.bases.push(base);
         }
-        Some(id)
+        id
     }
 
     /// Like [`Names::part`], for parts that were met before.

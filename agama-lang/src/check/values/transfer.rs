@@ -1,6 +1,7 @@
 //! What a node changes of what is known.
 
 use super::eval::{has_user_id, source};
+use super::sets::Sets;
 use super::state::State;
 use super::value::{Null, Sources, Typed, Value};
 use super::{Analysis, CallResult};
@@ -57,8 +58,12 @@ impl Analysis<'_, '_> {
     fn statement(&mut self, id: NodeId, statement: &Stmt, state: &mut State) {
         match &statement.kind {
             StmtKind::Assign { target, value } => {
-                let value = self.assigned(state, target, value);
-                self.assign(state, Some(target), value);
+                let found = self.assigned(state, target, value);
+                let fields = self.fields(state, value);
+                self.assign(state, Some(target), found);
+                if let Some(at) = self.names.var(&target.base.node).filter(|_| target.accessors.is_empty()) {
+                    fields.into_iter().for_each(|key| state.set_part(self.names.field(at, key)));
+                }
             }
             StmtKind::Rrf { target, .. } | StmtKind::Rfac { target, .. } => {
                 let forms = self.sets.of(id);
@@ -173,6 +178,17 @@ impl Analysis<'_, '_> {
         found
     }
 
+    /// The keys of a map that have a value.
+    fn fields<'e>(&self, state: &State, value: &'e Expr) -> Vec<&'e str> {
+        let Expr::Map(entries, _) = value else { return Vec::new() };
+        let there = |value: &Expr| match value {
+            Expr::Simple(simple) => !self.simple(state, simple).null.possible(),
+            Expr::List(..) | Expr::Map(..) => true,
+        };
+        let named = entries.iter().filter(|(_, value)| there(value));
+        named.map(|(key, _)| key.node.as_str()).collect()
+    }
+
     fn assign(&mut self, state: &mut State, target: Option<&VarExpr>, value: Value) {
         let Some(target) = target else { return };
         let Some(at) = self.names.var(&target.base.node) else { return };
@@ -188,6 +204,7 @@ impl Analysis<'_, '_> {
             _ => true,
         };
         let new = Value {
+            proof: if names_person { Sets::EMPTY } else { old.proof },
             secret: old.secret.or(value.secret),
             sources: old.sources | value.sources,
             names_person,
@@ -196,6 +213,7 @@ impl Analysis<'_, '_> {
         };
         self.set(state, at, new);
         // The record may have other names.
+        self.work += self.names.len();
         state.vars.map(|one| Value {
             typed: one.typed.filter(|typed| !matches!(self.types.get(typed.ty), Wit::Record(_))),
             ..*one
@@ -211,6 +229,20 @@ impl Analysis<'_, '_> {
     fn set(&self, state: &mut State, at: usize, value: Value) {
         state.vars.set(at, value);
         state.parts.retain(|part| self.names.base(*part) != Some(at));
+    }
+
+    /// Whether a way out of a node can be taken at all.
+    pub(super) fn open(&self, id: NodeId, yes: bool, state: &State) -> bool {
+        let Some(Kind::Test { left, right, negated }) = self.cfg.node(id).map(|node| node.kind) else {
+            return true;
+        };
+        // A part may change by another name of its value.
+        let whole = |side: &Simple| match side {
+            Simple::Var(expr) => expr.accessors.is_empty(),
+            _ => true,
+        };
+        let certain = || self.simple(state, left).equals(&self.simple(state, right));
+        !(whole(left) && whole(right)) || certain().is_none_or(|equal| (equal != negated) == yes)
     }
 
     /// What a node's way out tells: a comparison that held or not, the item of a round.
@@ -264,17 +296,18 @@ impl Analysis<'_, '_> {
             self.prove(state, value.error_of);
         }
         if not_null || is_null {
-            self.note(state, expr, not_null);
+            let truth = if equal { other_value.truth } else { None };
+            self.note(state, expr, not_null, truth);
         }
     }
 
-    fn note(&mut self, state: &mut State, expr: &VarExpr, not_null: bool) {
+    fn note(&mut self, state: &mut State, expr: &VarExpr, not_null: bool, truth: Option<bool>) {
         if expr.accessors.is_empty() {
             let null = if not_null { Null::NEVER } else { Null::ALWAYS };
             if let Some(at) = self.names.var(&expr.base.node)
                 && let Some(value) = state.vars.get(at).copied()
             {
-                state.vars.set(at, Value { null, ..value });
+                state.vars.set(at, Value { null, truth: truth.or(value.truth), ..value });
             }
         } else if not_null && let Some(part) = self.names.part(expr) {
             state.set_part(part);

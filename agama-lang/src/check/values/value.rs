@@ -62,6 +62,8 @@ pub(in crate::check) struct Value {
     pub(in crate::check) error_of: SetId,
     /// A `Finish` with it may log somebody in.
     pub(in crate::check) names_person: bool,
+    /// It is this boolean, unless it is null.
+    pub(in crate::check) truth: Option<bool>,
 }
 
 impl Value {
@@ -76,14 +78,34 @@ impl Value {
         proof: Sets::EMPTY,
         error_of: Sets::EMPTY,
         names_person: false,
+        truth: None,
     };
 
-    /// A boolean, a number, a list: something that names nobody.
-    pub(in crate::check) const PLAIN: Value = Value { null: Null::NEVER, ..Value::NULL };
+    /// False, a number, a list: something that is not true, and names nobody.
+    pub(in crate::check) const PLAIN: Value =
+        Value { null: Null::NEVER, proof: Sets::IF_TRUE, ..Value::NULL };
+
+    /// The value, known at a place where somebody was proved.
+    pub(super) fn where_proved(&self) -> Value {
+        match self.proof {
+            Sets::EMPTY | Sets::IF_TRUE => Value { proof: Sets::SURE, ..*self },
+            _ => *self,
+        }
+    }
 
     /// Something of which nothing is known.
     pub(in crate::check) fn unknown(sources: Sources) -> Value {
         Value { null: Null::UNKNOWN, sources, names_person: true, ..Value::NULL }
+    }
+
+    /// Whether it equals another value, where that is certain.
+    pub(super) fn equals(&self, other: &Value) -> Option<bool> {
+        match (self.null, other.null) {
+            (Null::ALWAYS, Null::ALWAYS) => Some(true),
+            (Null::ALWAYS, Null::NEVER) | (Null::NEVER, Null::ALWAYS) => Some(false),
+            (Null::NEVER, Null::NEVER) => self.truth.zip(other.truth).map(|(a, b)| a == b),
+            _ => None,
+        }
     }
 
     /// What is known of a value that is one of two. Null adds nothing to the other but that it may be null.
@@ -108,6 +130,7 @@ impl Value {
             proof: sets.join(self.proof, other.proof),
             error_of: sets.join(self.error_of, other.error_of),
             names_person: self.names_person || other.names_person,
+            truth: self.truth.filter(|truth| other.truth == Some(*truth)),
         }
     }
 }

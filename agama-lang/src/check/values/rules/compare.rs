@@ -58,6 +58,11 @@ fn both_null(
     // What does not come from the browser is the better one to ask about.
     let guard = if left_value.outside || left_value.forms != Sets::EMPTY { &b } else { &a };
     let message = format!("{a} and {b} may both be null, and null is equal to null");
+    if span == right.span {
+        let hint = format!("compare it in a When instead: When {guard} is not null and {a} is {b}");
+        sink.warning(Code::BothNull, span, message, hint);
+        return;
+    }
     if negated {
         let hint = format!("ask first: When {guard} is null or {a} is not {b}");
         sink.warning(Code::BothNull, span, message, hint);

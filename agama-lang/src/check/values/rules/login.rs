@@ -1,12 +1,18 @@
 //! A successful `Finish` logs a person in: on every way to it, something must have proved that person.
 
-use crate::ast::{Simple, Span, Stmt, StmtKind};
+use crate::ast::{Stmt, StmtKind};
 use crate::check::cfg::{Kind, NodeId, span_of};
-use crate::check::route::{Routes, as_text, draw, told};
+use crate::check::route::{Routes, Way, as_text, draw, told};
 use crate::check::values::Analysis;
 use crate::check::values::sets::Sets;
+use crate::check::values::state::State;
 use crate::check::values::value::{Sources, Value};
+use crate::check::values::ways::Found;
 use crate::diagnostic::{Code, Sink};
+
+/// Findings of one flow whose way is told.
+const TOLD: usize = 100;
+const PROVE_FIRST: &str = "prove the person first, for example: user = Call agamid.password#verify login password, and Finish user.id when user is not null";
 
 /// What is wrong with a `Finish` that names a person.
 enum Wrong {
@@ -16,56 +22,75 @@ enum Wrong {
     Another,
 }
 
+/// A `Finish` with which something is wrong.
+struct Bad<'f> {
+    id: NodeId,
+    statement: &'f Stmt,
+    wrong: Wrong,
+    /// The way that shows it, where one was found.
+    way: Way,
+}
+
 pub(super) fn check(analysis: &mut Analysis<'_, '_>, sink: &mut Sink<'_>) {
     if analysis.facts.launchable(&analysis.flow.name.node) == Some(false) {
         return;
     }
-    let found = all(analysis);
-    let mut routes = None;
-    for (id, statement, wrong) in found {
-        let StmtKind::Finish { value } = &statement.kind else { continue };
+    for (number, bad) in all(analysis).into_iter().enumerate() {
+        let StmtKind::Finish { value } = &bad.statement.kind else { continue };
         let named = sink.lines().excerpt(span_of(value));
-        match wrong {
+        match bad.wrong {
+            Wrong::Nobody if number < TOLD => nobody(analysis, &bad, &named, sink),
             Wrong::Nobody => {
-                let routes = routes.get_or_insert_with(|| unproved(analysis));
-                let way = routes.to(id).unwrap_or_default();
-                nobody(analysis, &way, statement.span, &named, sink);
+                let message = format!("this logs in {named}, whom nothing has proved to be here");
+                sink.warning(Code::NoProof, bad.statement.span, message, PROVE_FIRST);
             }
-            Wrong::Another => {
-                let message = format!("what is proved on the way here says nothing about {named}");
-                let hint = "Finish with the person that the proof is about: what the proving routine gave, or was asked about";
-                let finding = sink.report(Code::NoProof, statement.span, message, hint);
-                for call in proving(analysis) {
-                    if let Some(node) = analysis.cfg.node(call) {
-                        finding.relate(node.span, "this proves somebody");
-                    }
-                }
-            }
+            Wrong::Another => another(analysis, &bad, &named, sink),
         }
     }
 }
 
 /// Whether nothing is wrong with any `Finish`.
-pub(in crate::check::values) fn all_proved(analysis: &Analysis<'_, '_>) -> bool {
+pub(in crate::check::values) fn all_proved(analysis: &mut Analysis<'_, '_>) -> bool {
     all(analysis).is_empty()
 }
 
-fn all<'f>(analysis: &Analysis<'_, 'f>) -> Vec<(NodeId, &'f Stmt, Wrong)> {
+fn all<'f>(analysis: &mut Analysis<'_, 'f>) -> Vec<Bad<'f>> {
     let mut found = Vec::new();
     for id in analysis.cfg.order() {
-        let Some(Kind::Plain(statement)) = analysis.cfg.node(*id).map(|node| node.kind) else { continue };
-        let StmtKind::Finish { value } = &statement.kind else { continue };
-        if let Some(wrong) = wrong(analysis, *id, value) {
-            found.push((*id, statement, wrong));
+        let (Some(node), Some(state)) = (analysis.cfg.node(*id), analysis.state(*id)) else { continue };
+        let Kind::Plain(statement) = node.kind else { continue };
+        if let Some(wrong) = wrong(analysis, *id, state) {
+            found.push(Bad { id: *id, statement, wrong, way: Way::new() });
         }
     }
+    let suspects: Vec<NodeId> =
+        found.iter().filter(|bad| matches!(bad.wrong, Wrong::Nobody)).map(|bad| bad.id).collect();
+    if suspects.is_empty() {
+        return found;
+    }
+    let mut ways = analysis.unproved_ways(&suspects, |analysis, id, state| {
+        matches!(wrong(analysis, id, state), Some(Wrong::Nobody))
+    });
+    let routes = Routes::find(analysis.cfg);
+    found.retain_mut(|bad| {
+        match ways.remove(&bad.id) {
+            Some(Found::None) => return false,
+            Some(Found::Way(way)) => bad.way = way,
+            Some(Found::Unknown) => bad.way = routes.to(bad.id).unwrap_or_default(),
+            None => {}
+        }
+        true
+    });
     found
 }
 
-fn wrong(analysis: &Analysis<'_, '_>, id: NodeId, finish: &Simple) -> Option<Wrong> {
-    let mut state = analysis.state(id)?.clone();
+/// What is wrong with a node, if it is a `Finish`, with what is known before it.
+fn wrong(analysis: &Analysis<'_, '_>, id: NodeId, state: &State) -> Option<Wrong> {
+    let Kind::Plain(statement) = analysis.cfg.node(id)?.kind else { return None };
+    let StmtKind::Finish { value } = &statement.kind else { return None };
+    let mut state = state.clone();
     analysis.evaluated(id, &mut state);
-    let value = analysis.simple(&state, finish);
+    let value = analysis.simple(&state, value);
     if !value.names_person {
         return None;
     }
@@ -88,13 +113,19 @@ fn ends_well_only_if_proved(analysis: &Analysis<'_, '_>, value: &Value) -> bool 
             .sets
             .get(value.proof)
             .iter()
-            .all(|call| analysis.calls.get(call).is_none() || analysis.null_means_failure(value.proof))
+            .all(|call| !analysis.calls.contains_key(call) || analysis.null_means_failure(value.proof))
 }
 
-/// The ways on which nobody was proved.
-fn unproved(analysis: &mut Analysis<'_, '_>) -> Routes {
-    let cfg = analysis.cfg;
-    Routes::find(cfg, |from, yes| analysis.after(from, yes).is_some_and(|state| !state.proved))
+fn another(analysis: &Analysis<'_, '_>, bad: &Bad<'_>, named: &str, sink: &mut Sink<'_>) {
+    let message = format!("what is proved on the way here says nothing about {named}");
+    let hint =
+        "Finish with the person that the proof is about: what the proving routine gave, or was asked about";
+    let finding = sink.report(Code::NoProof, bad.statement.span, message, hint);
+    for call in proving(analysis) {
+        if let Some(node) = analysis.cfg.node(call) {
+            finding.relate(node.span, "this proves somebody");
+        }
+    }
 }
 
 fn proving(analysis: &Analysis<'_, '_>) -> Vec<NodeId> {
@@ -104,16 +135,17 @@ fn proving(analysis: &Analysis<'_, '_>) -> Vec<NodeId> {
     found
 }
 
-fn nobody(analysis: &Analysis<'_, '_>, way: &[(NodeId, bool)], span: Span, named: &str, sink: &mut Sink<'_>) {
+fn nobody(analysis: &Analysis<'_, '_>, bad: &Bad<'_>, named: &str, sink: &mut Sink<'_>) {
+    let (way, span) = (&bad.way, bad.statement.span);
     let untested = way.iter().rev().map(|(id, _)| *id).find(|id| analysis.persons_of.contains_key(id));
     let hint = match untested.and_then(|id| analysis.cfg.node(id)) {
         Some(node) => {
             let line = sink.lines().line_column(node.span.start).0;
-            format!("the call in line {line} proves somebody only when it succeeds: test its result, and Finish only then")
+            format!(
+                "the call in line {line} proves somebody only when it succeeds: test its result, and Finish only then"
+            )
         }
-        None => {
-            "prove the person first, for example: user = Call agamid.password#verify login password, and Finish user.id when user is not null".to_owned()
-        }
+        None => PROVE_FIRST.to_owned(),
     };
     let steps = told(analysis.cfg, way);
     let line = sink.lines().line_column(span.start).0;

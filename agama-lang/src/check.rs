@@ -32,6 +32,7 @@ use crate::diagnostic::Sink;
 use facts::Facts;
 
 pub use values::proves;
+pub(crate) use walk::lines;
 
 /// Runs every check.
 pub fn check(flow: &Flow, facts: &dyn Facts, sink: &mut Sink<'_>) {

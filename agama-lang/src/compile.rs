@@ -38,7 +38,7 @@ pub fn compile_parsed(
         name_matches(&flow, expected, &mut sink);
     }
     check::check(&flow, facts, &mut sink);
-    apply_allows(source, file, &mut diagnostics);
+    apply_allows(&flow, source, file, &mut diagnostics);
     diagnostics.sort_by_key(|finding| (finding.span.start, finding.span.end));
     let program = (!has_errors(&diagnostics)).then(|| Arc::new(lower::lower(&flow, source)));
     Compiled { program, diagnostics }

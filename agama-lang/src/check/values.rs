@@ -84,7 +84,7 @@ pub(super) fn check(flow: &Flow, cfg: &Cfg<'_>, facts: &dyn Facts, types: Types,
     }
 }
 
-/// Whether every successful `Finish` of a flow that names a person stands behind a proof of that person. Answers
+/// Whether every successful `Finish` of a flow stands behind a proof, of the person it names if it names one. Answers
 /// [`Facts::flow_proves`] for other flows.
 pub fn proves(flow: &Flow, facts: &dyn Facts) -> bool {
     let cfg = Cfg::of(flow);

@@ -1,7 +1,7 @@
 //! Visiting every statement of a flow, and the variables that a statement reads and writes.
 
 use crate::ast::{
-    Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, Simple, Stmt, StmtKind, VarExpr,
+    Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, Simple, Span, Stmt, StmtKind, VarExpr,
 };
 
 /// Visits every statement, outer before inner.
@@ -12,6 +12,19 @@ pub(super) fn statements<'a>(flow: &'a Flow, visit: &mut dyn FnMut(&'a Stmt)) {
 /// Visits every statement of a block and of the blocks in it, outer before inner.
 pub(super) fn within<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
     lists(block, &mut |block| block.iter().for_each(&mut *visit));
+}
+
+/// The logical lines of a flow: headers of statements, and the `Quit`s, in the order of the source.
+pub(crate) fn lines(flow: &Flow) -> Vec<Span> {
+    let mut found = Vec::new();
+    statements(flow, &mut |statement| {
+        found.push(statement.span);
+        if let StmtKind::Repeat { body, .. } | StmtKind::Iterate { body, .. } = &statement.kind {
+            found.extend(body.quit.as_ref().map(|quit| quit.span));
+        }
+    });
+    found.sort_unstable_by_key(|span| span.start);
+    found
 }
 
 /// Visits every block: the flow's body, and those of its statements.

@@ -2,9 +2,10 @@
 //! the whole file.
 
 use super::{Code, Diagnostic, Sink};
-use crate::ast::Span;
+use crate::ast::{Flow, Span};
+use crate::check::lines;
 use crate::layout::comment_start;
-use crate::source::to_u32;
+use crate::source::{LineIndex, to_u32};
 
 /// One code of one comment.
 struct Allow<'a> {
@@ -20,25 +21,36 @@ struct Allow<'a> {
 }
 
 /// Drops the findings that comments of the source allow, and reports the comments that allow nothing.
-pub(crate) fn apply(source: &str, file: &str, found: &mut Vec<Diagnostic>) {
+pub(crate) fn apply(flow: &Flow, source: &str, file: &str, found: &mut Vec<Diagnostic>) {
     if !source.contains("allow AGM") {
         return;
     }
     let mut allows = collect(source);
     allows.sort_by_key(|allow| (allow.code, allow.line));
-    found.retain(|finding| !silenced(finding, &mut allows));
+    let index = LineIndex::new(source);
+    let broken: Vec<(u32, u32)> = lines(flow)
+        .into_iter()
+        .map(|span| (index.line_column(span.start).0, index.line_column(span.end).0))
+        .filter(|(first, last)| last > first)
+        .collect();
+    found.retain(|finding| !silenced(finding, &broken, &mut allows));
     let mut sink = Sink::new(source, file, found);
     for allow in allows.iter().filter(|allow| !allow.used) {
         report(allow, &mut sink);
     }
 }
 
-fn silenced(finding: &Diagnostic, allows: &mut [Allow<'_>]) -> bool {
+/// `broken` has the first and the last line of each statement that goes over several; what is allowed in one of its lines
+/// is allowed in all.
+fn silenced(finding: &Diagnostic, broken: &[(u32, u32)], allows: &mut [Allow<'_>]) -> bool {
     if !finding.code.can_be_allowed() {
         return false;
     }
+    let at = broken.partition_point(|(first, _)| *first <= finding.line);
+    let around = at.checked_sub(1).and_then(|at| broken.get(at)).filter(|(_, last)| *last >= finding.line);
+    let (first, last) = around.copied().unwrap_or((finding.line, finding.line));
     let mut silenced = false;
-    for line in [None, Some(finding.line)] {
+    for line in std::iter::once(None).chain((first..=last).map(Some)) {
         let key = (Some(finding.code), line);
         let at = allows.partition_point(|allow| (allow.code, allow.line) < key);
         for allow in allows.iter_mut().skip(at).take_while(|allow| (allow.code, allow.line) == key) {

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use agama_lang::compile::compile;
-use agama_lang::diagnostic::{Code, Diagnostic, render};
+use agama_lang::check::proves;
+use agama_lang::compile::{compile, compile_parsed};
+use agama_lang::diagnostic::{Code, Diagnostic, Severity, render};
 use agama_lang::effect::Crash;
+use agama_lang::parse::parse;
 
 use crate::support::fixtures;
 use crate::world::World;
@@ -68,6 +70,45 @@ fn every_fix_mends_its_finding() {
     }
 }
 
+#[test]
+fn a_flow_proves_whom_it_names_only_if_every_success_stands_behind_a_proof() {
+    let flow = |body: &str| {
+        let source = format!("Flow a.b\n    Basepath \"shop\"\n    Inputs given\n\n{body}\n");
+        let (flow, found) = parse(&source, "a.b.flow");
+        proves(&flow.unwrap_or_else(|| panic!("{found:?}")), &World)
+    };
+    let verify = "form = RRF \"login.html\"\nuser = Call agamid.password#verify form.login form.password\n";
+    assert!(flow("Finish false"));
+    assert!(flow("x = {success: false}\nFinish x"));
+    assert!(!flow("Finish true"));
+    assert!(!flow("Finish given"));
+    assert!(!flow("x = {success: true}\nFinish x"));
+    assert!(flow("first = Trigger demo.password given\nFinish first"));
+    assert!(!flow("first = Trigger shop.otp given \"mail\"\nFinish first"));
+    assert!(flow(&format!("{verify}When user is null\n    Finish false\nFinish true")));
+    assert!(flow(&format!("{verify}Finish user.id")));
+    assert!(!flow(&format!("{verify}Finish true")));
+    assert!(!flow(&format!("{verify}When user is not null\n    Finish given\nFinish false")));
+    let code = "c = Call agamid.credentials#find given \"totp\"\nform = RRF \"code.html\" c\nstep = Call extras.otp.totp#verify c.secret form.code 1 null\n";
+    assert!(flow(&format!("{code}When step is not null\n    Finish given\nFinish false")));
+    assert!(!flow(&format!("{code}Finish given")));
+}
+
+#[test]
+fn a_small_slip_in_a_large_flow_is_still_found_and_a_huge_flow_says_that_it_is_not_followed() {
+    let round = "form = RRF \"login.html\"\nuser = Call agamid.password#verify form.login form.password\nWhen user is not null\n    Log user.name\n";
+    let head = "Flow a.b\n    Basepath \"shop\"\n\n";
+    let codes = |source: &str| findings("a.b", source).iter().map(|finding| finding.code).collect::<Vec<_>>();
+    assert_eq!(
+        codes(&format!("{head}{}Log user.nam\nFinish false", round.repeat(2_000))),
+        [Code::ResultMisuse]
+    );
+    let many: String = (0..30_000).map(|n| format!("x{n} = RRF \"a.html\"\nLog x{n}\n")).collect();
+    let found = findings("a.b", &format!("{head}{many}Finish false"));
+    assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::TooLarge]);
+    assert_eq!(found[0].severity, Severity::Warning);
+}
+
 /// The blocks of one kind on a page: those below a heading.
 fn examples<'a>(page: &'a str, heading: &str) -> Vec<&'a str> {
     let Some((_, rest)) = page.split_once(&format!("## {heading}\n")) else { return Vec::new() };
@@ -120,8 +161,6 @@ fn typed_out(source: &str) -> String {
 
 /// An example is checked as the file `shop.start.flow`.
 fn example(source: &str) -> Vec<Diagnostic> {
-    use agama_lang::compile::compile_parsed;
-    use agama_lang::parse::parse;
     let file = "shop.start.flow";
     compile_parsed(parse(source, file), source, file, Some("shop.start"), &World).diagnostics
 }

@@ -11,8 +11,10 @@ use crate::check::wit::{TypeId, Wit};
 impl Analysis<'_, '_> {
     pub(in crate::check) fn simple(&self, state: &State, simple: &Simple) -> Value {
         match simple {
-            Simple::String(_) => Value { names_person: true, proof: Sets::EMPTY, ..Value::PLAIN },
-            Simple::Bool(b) if b.node => Value { proof: Sets::EMPTY, truth: Some(true), ..Value::PLAIN },
+            Simple::String(_) => Value { null: Null::NEVER, ..Value::unknown(0) },
+            Simple::Bool(b) if b.node => {
+                Value { proof: Sets::EMPTY, fails: false, truth: Some(true), ..Value::PLAIN }
+            }
             Simple::Bool(_) => Value { truth: Some(false), ..Value::PLAIN },
             Simple::Null(_) => Value::NULL,
             Simple::Var(expr) => self.var(state, expr),
@@ -43,11 +45,10 @@ impl Analysis<'_, '_> {
     /// A map logs somebody in by the `userId` in its `data`.
     fn map(&mut self, state: &State, entries: &[(crate::ast::Ident, Expr)]) -> Value {
         let mut value = Value::PLAIN;
-        let mut fails = false;
         for (key, part) in entries {
             self.put_in(&mut value, state, part);
             match (key.node.as_str(), part) {
-                ("success", Expr::Simple(Simple::Bool(b))) => fails = !b.node,
+                ("success", part) => value.fails = is_false(part),
                 ("data", part) => value.names_person = has_user_id(part),
                 _ => {}
             }
@@ -55,8 +56,7 @@ impl Analysis<'_, '_> {
         if let Some((_, data)) = entries.iter().find(|(key, _)| key.node == "data" && value.names_person) {
             value.sources = self.expr(state, data).sources;
         }
-        value.names_person &= !fails;
-        if value.names_person {
+        if !value.fails {
             value.proof = Sets::EMPTY;
         }
         value
@@ -135,7 +135,8 @@ impl Analysis<'_, '_> {
     pub(in crate::check) fn of_type(&self, typed: Typed, sources: Sources) -> Value {
         let (ty, optional) = self.types.unwrap(typed.ty);
         let known = self.types.get(ty);
-        let names_person = !matches!(known, Wit::Bool | Wit::Integer(..) | Wit::Float | Wit::List(_));
+        let fails = matches!(known, Wit::Integer(..) | Wit::Float | Wit::List(_) | Wit::Tuple(_));
+        let names_person = !fails && !matches!(known, Wit::Bool);
         let null = match known {
             Wit::Unknown => Null::UNKNOWN,
             _ if optional => Null::SOMETIMES,
@@ -143,8 +144,13 @@ impl Analysis<'_, '_> {
         };
         let secret = self.types.secret(ty).then_some(typed.call);
         let typed = Some(Typed { ty, call: typed.call }).filter(|_| *known != Wit::Unknown);
-        Value { null, typed, secret, names_person, ..Value::unknown(sources) }
+        Value { null, typed, secret, names_person, fails, ..Value::unknown(sources) }
     }
+}
+
+/// Whether the `success` of a result is plainly false.
+pub(super) fn is_false(success: &Expr) -> bool {
+    matches!(success, Expr::Simple(Simple::Bool(b)) if !b.node)
 }
 
 /// Whether the `data` of a result names somebody.

@@ -1,6 +1,6 @@
 //! What a node changes of what is known.
 
-use super::eval::{has_user_id, source};
+use super::eval::{has_user_id, is_false, source};
 use super::sets::Sets;
 use super::state::State;
 use super::value::{Null, Sources, Typed, Value};
@@ -86,6 +86,9 @@ impl Analysis<'_, '_> {
                     }
                     Some(false) => {}
                 }
+                if args.iter().any(|arg| self.simple(state, arg).typed.is_some()) {
+                    self.forget_records(state);
+                }
                 self.result(id, state, target.as_ref(), error.as_ref(), value);
             }
             StmtKind::Call { target, error, args, .. } => {
@@ -168,10 +171,13 @@ impl Analysis<'_, '_> {
     /// The value that an assignment gives to the whole variable, or to a part of it.
     fn assigned(&mut self, state: &State, target: &VarExpr, value: &Expr) -> Value {
         let mut found = self.expr(state, value);
-        // A result names somebody by its `data.userId`.
+        // A result names somebody by its `data.userId`, and fails by its `success`.
         match target.accessors.as_slice() {
             [] => {}
-            [Accessor::Property(_)] => found.names_person = has_user_id(value),
+            [Accessor::Property(_)] => {
+                found.names_person = has_user_id(value);
+                found.fails = is_false(value);
+            }
             [_, Accessor::Property(second)] => found.names_person = second.node == "userId",
             _ => {}
         }
@@ -197,32 +203,39 @@ impl Analysis<'_, '_> {
             return;
         }
         let Some(old) = state.vars.get(at).copied() else { return };
-        let names_person = match target.accessors.first() {
-            Some(Accessor::Property(first)) => {
-                old.names_person || (first.node == "data" && value.names_person)
-            }
-            _ => true,
-        };
-        let new = Value {
-            proof: if names_person { Sets::EMPTY } else { old.proof },
+        let mut new = Value {
             secret: old.secret.or(value.secret),
             sources: old.sources | value.sources,
-            names_person,
             null: Null::NEVER,
             ..old
         };
+        match target.accessors.as_slice() {
+            [Accessor::Property(name)] if name.node == "success" => new.fails = value.fails,
+            [Accessor::Property(name), ..] => new.names_person |= name.node == "data" && value.names_person,
+            _ => {
+                new.names_person = true;
+                new.fails = false;
+            }
+        }
+        if !new.fails {
+            new.proof = Sets::EMPTY;
+        }
         self.set(state, at, new);
-        // The record may have other names.
-        self.work += self.names.len();
-        state.vars.map(|one| Value {
-            typed: one.typed.filter(|typed| !matches!(self.types.get(typed.ty), Wit::Record(_))),
-            ..*one
-        });
+        self.forget_records(state);
         if !value.null.possible()
             && let Some(part) = self.names.part(target)
         {
             state.set_part(part);
         }
+    }
+
+    /// A record got or may have got further fields, and it may be in several variables.
+    fn forget_records(&mut self, state: &mut State) {
+        self.work += self.names.len();
+        state.vars.map(|one| Value {
+            typed: one.typed.filter(|typed| !matches!(self.types.get(typed.ty), Wit::Record(_))),
+            ..*one
+        });
     }
 
     /// A variable has a new value, or another part.

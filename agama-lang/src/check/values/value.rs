@@ -60,8 +60,10 @@ pub(in crate::check) struct Value {
     pub(in crate::check) proof: SetId,
     /// It is the error of one of these calls, null when the call went well.
     pub(in crate::check) error_of: SetId,
-    /// A `Finish` with it may log somebody in.
+    /// A successful `Finish` with it may log somebody in.
     pub(in crate::check) names_person: bool,
+    /// A `Finish` with it has no success.
+    pub(in crate::check) fails: bool,
     /// It is this boolean, unless it is null.
     pub(in crate::check) truth: Option<bool>,
 }
@@ -78,10 +80,11 @@ impl Value {
         proof: Sets::EMPTY,
         error_of: Sets::EMPTY,
         names_person: false,
+        fails: true,
         truth: None,
     };
 
-    /// False, a number, a list: something that is not true, and names nobody.
+    /// False, a number, a list: something without success.
     pub(in crate::check) const PLAIN: Value =
         Value { null: Null::NEVER, proof: Sets::IF_TRUE, ..Value::NULL };
 
@@ -95,7 +98,7 @@ impl Value {
 
     /// Something of which nothing is known.
     pub(in crate::check) fn unknown(sources: Sources) -> Value {
-        Value { null: Null::UNKNOWN, sources, names_person: true, ..Value::NULL }
+        Value { null: Null::UNKNOWN, sources, names_person: true, fails: false, ..Value::NULL }
     }
 
     /// Whether it equals another value, where that is certain.
@@ -130,6 +133,7 @@ impl Value {
             proof: sets.join(self.proof, other.proof),
             error_of: sets.join(self.error_of, other.error_of),
             names_person: self.names_person || other.names_person,
+            fails: self.fails && other.fails,
             truth: self.truth.filter(|truth| other.truth == Some(*truth)),
         }
     }

@@ -13,6 +13,7 @@ pub(super) fn check(analysis: &Analysis<'_, '_>, here: &Here<'_, '_>, sink: &mut
     let (a, b) = (analysis.simple(here.state, left), analysis.simple(here.state, right));
     if let (Simple::Var(left), Simple::Var(right)) = (left, right)
         && may_both_be_null(&a, &b)
+        && !of_one_form(left, right, &a, &b)
     {
         both_null(left, right, &a, negated, here.span, sink);
     }
@@ -35,6 +36,11 @@ pub(super) fn check(analysis: &Analysis<'_, '_>, here: &Here<'_, '_>, sink: &mut
 fn may_both_be_null(a: &Value, b: &Value) -> bool {
     let missing = |value: &Value| value.outside && value.null.seen();
     a.null.possible() && b.null.possible() && (a.null.seen() && b.null.seen() || missing(a) || missing(b))
+}
+
+/// Whether both come from the browser in one form: then it could make them equal anyway.
+fn of_one_form(left: &VarExpr, right: &VarExpr, a: &Value, b: &Value) -> bool {
+    left.base.node == right.base.node && a.outside && b.outside
 }
 
 /// Whether a side is more than a test for presence.

@@ -22,6 +22,15 @@ enum Wrong {
     Another,
 }
 
+/// Which `Finish` is looked at.
+#[derive(Clone, Copy, PartialEq)]
+enum Asked {
+    /// Those that log somebody in.
+    Logins,
+    /// Those with success: a parent may log somebody in because of them.
+    Successes,
+}
+
 /// A `Finish` with which something is wrong.
 struct Bad<'f> {
     id: NodeId,
@@ -35,7 +44,7 @@ pub(super) fn check(analysis: &mut Analysis<'_, '_>, sink: &mut Sink<'_>) {
     if analysis.facts.launchable(&analysis.flow.name.node) == Some(false) {
         return;
     }
-    for (number, bad) in all(analysis).into_iter().enumerate() {
+    for (number, bad) in all(analysis, Asked::Logins).into_iter().enumerate() {
         let StmtKind::Finish { value } = &bad.statement.kind else { continue };
         let named = sink.lines().excerpt(span_of(value));
         match bad.wrong {
@@ -49,17 +58,17 @@ pub(super) fn check(analysis: &mut Analysis<'_, '_>, sink: &mut Sink<'_>) {
     }
 }
 
-/// Whether nothing is wrong with any `Finish`.
+/// Whether every `Finish` with success stands behind a proof.
 pub(in crate::check::values) fn all_proved(analysis: &mut Analysis<'_, '_>) -> bool {
-    all(analysis).is_empty()
+    all(analysis, Asked::Successes).is_empty()
 }
 
-fn all<'f>(analysis: &mut Analysis<'_, 'f>) -> Vec<Bad<'f>> {
+fn all<'f>(analysis: &mut Analysis<'_, 'f>, asked: Asked) -> Vec<Bad<'f>> {
     let mut found = Vec::new();
     for id in analysis.cfg.order() {
         let (Some(node), Some(state)) = (analysis.cfg.node(*id), analysis.state(*id)) else { continue };
         let Kind::Plain(statement) = node.kind else { continue };
-        if let Some(wrong) = wrong(analysis, *id, state) {
+        if let Some(wrong) = wrong(analysis, *id, state, asked) {
             found.push(Bad { id: *id, statement, wrong, way: Way::new() });
         }
     }
@@ -69,7 +78,7 @@ fn all<'f>(analysis: &mut Analysis<'_, 'f>) -> Vec<Bad<'f>> {
         return found;
     }
     let mut ways = analysis.unproved_ways(&suspects, |analysis, id, state| {
-        matches!(wrong(analysis, id, state), Some(Wrong::Nobody))
+        matches!(wrong(analysis, id, state, asked), Some(Wrong::Nobody))
     });
     let routes = Routes::find(analysis.cfg);
     found.retain_mut(|bad| {
@@ -85,13 +94,13 @@ fn all<'f>(analysis: &mut Analysis<'_, 'f>) -> Vec<Bad<'f>> {
 }
 
 /// What is wrong with a node, if it is a `Finish`, with what is known before it.
-fn wrong(analysis: &Analysis<'_, '_>, id: NodeId, state: &State) -> Option<Wrong> {
+fn wrong(analysis: &Analysis<'_, '_>, id: NodeId, state: &State, asked: Asked) -> Option<Wrong> {
     let Kind::Plain(statement) = analysis.cfg.node(id)?.kind else { return None };
     let StmtKind::Finish { value } = &statement.kind else { return None };
     let mut state = state.clone();
     analysis.evaluated(id, &mut state);
     let value = analysis.simple(&state, value);
-    if !value.names_person {
+    if value.fails || !value.names_person && asked == Asked::Logins {
         return None;
     }
     if ends_well_only_if_proved(analysis, &value) {
@@ -99,7 +108,7 @@ fn wrong(analysis: &Analysis<'_, '_>, id: NodeId, state: &State) -> Option<Wrong
     }
     if !state.proved {
         Some(Wrong::Nobody)
-    } else if state.persons != Sources::MAX && state.persons & value.sources == 0 {
+    } else if value.names_person && state.persons != Sources::MAX && state.persons & value.sources == 0 {
         Some(Wrong::Another)
     } else {
         None

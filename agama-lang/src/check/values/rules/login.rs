@@ -81,12 +81,14 @@ fn all<'f>(analysis: &mut Analysis<'_, 'f>, asked: Asked) -> Vec<Bad<'f>> {
         matches!(wrong(analysis, id, state, asked), Some(Wrong::Nobody))
     });
     let routes = Routes::find(analysis.cfg);
+    let mut kept = 0;
     found.retain_mut(|bad| {
+        kept += 1;
         match ways.remove(&bad.id) {
             Some(Found::None) => return false,
             Some(Found::Way(way)) => bad.way = way,
-            Some(Found::Unknown) => bad.way = routes.to(bad.id).unwrap_or_default(),
-            None => {}
+            Some(Found::Unknown) if kept < TOLD => bad.way = routes.to(bad.id).unwrap_or_default(),
+            Some(Found::Unknown) | None => {}
         }
         true
     });

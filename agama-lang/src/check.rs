@@ -33,6 +33,7 @@ use facts::Facts;
 
 pub use values::proves;
 pub(crate) use walk::lines;
+pub use walk::triggers;
 
 /// Runs every check.
 pub fn check(flow: &Flow, facts: &dyn Facts, sink: &mut Sink<'_>) {

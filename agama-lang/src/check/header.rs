@@ -22,6 +22,8 @@ pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
 pub fn name_matches(flow: &Flow, expected: &str, sink: &mut Sink<'_>) {
     if flow.name.node != expected {
         let message = format!("the header says {}, the file is {expected}.flow", flow.name.node);
-        sink.error(Code::NameMismatch, flow.name.span, message, "rename the file, or the flow in its header");
+        let hint = "rename the file, or the flow in its header";
+        sink.report(Code::NameMismatch, flow.name.span, message, hint)
+            .mend(format!("Name the flow {expected}"), vec![(flow.name.span, expected.to_owned())]);
     }
 }

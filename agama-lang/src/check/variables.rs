@@ -42,6 +42,16 @@ pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
     never_read(flow, &assigned, &read, sink);
 }
 
+/// A literal as other languages write it.
+fn foreign_literal(name: &str) -> Option<&'static str> {
+    match name {
+        "None" | "nil" | "undefined" | "NULL" | "Null" | "NaN" => Some("null"),
+        "True" | "TRUE" => Some("true"),
+        "False" | "FALSE" => Some("false"),
+        _ => None,
+    }
+}
+
 fn is_literal(statement: &Stmt) -> bool {
     matches!(&statement.kind, StmtKind::Assign { value: Expr::List(..) | Expr::Map(..), .. })
 }
@@ -61,16 +71,18 @@ fn undefined<'a>(uses: &[&Ident], known: &HashSet<&'a str>, sink: &mut Sink<'_>)
     for name in order {
         let message = format!("nothing assigns the variable {}", name.node);
         let meant = near(&name.node, known.iter().copied());
-        let hint = match meant {
-            Some(other) => format!("did you mean {other}?"),
-            None => "assign it first, or name it in Inputs".to_owned(),
+        let literal = foreign_literal(&name.node);
+        let hint = match (meant, literal) {
+            (Some(other), _) => format!("did you mean {other}?"),
+            (None, Some(literal)) => format!("Agama writes {literal}"),
+            (None, None) => "assign it first, or name it in Inputs".to_owned(),
         };
         let finding = sink.report(Code::UndefinedVariable, name.span, message, hint);
-        if let Some(other) = meant {
-            all_meant.push(other);
+        all_meant.extend(meant);
+        if let Some(other) = meant.or(literal) {
             let spans = places.remove(name.node.as_str()).unwrap_or_default();
             let edits = spans.into_iter().map(|span| (span, other.to_owned())).collect();
-            finding.mend(format!("Rename {} to {other}", name.node), edits);
+            finding.mend(format!("Write {other} in place of {}", name.node), edits);
         }
     }
     all_meant

@@ -14,6 +14,19 @@ pub(super) fn within<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
     lists(block, &mut |block| block.iter().for_each(&mut *visit));
 }
 
+/// The flows that a flow Triggers by name, each once. Answers [`super::facts::Facts::triggers`] for a parsed flow.
+pub fn triggers(flow: &Flow) -> Vec<String> {
+    let mut found = Vec::new();
+    statements(flow, &mut |statement| {
+        if let StmtKind::Trigger { flow: FlowRef::Name(name), .. } = &statement.kind {
+            found.push(name.node.clone());
+        }
+    });
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
 /// The logical lines of a flow: headers of statements, and the `Quit`s, in the order of the source.
 pub(crate) fn lines(flow: &Flow) -> Vec<Span> {
     let mut found = Vec::new();

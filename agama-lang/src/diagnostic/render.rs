@@ -38,7 +38,9 @@ pub(crate) fn render_in(finding: &Diagnostic, index: &LineIndex<'_>) -> String {
         finding.column,
     );
     let mut shown = None;
-    for mark in &marks {
+    // Of a file that is no flow there may be no source to show.
+    let shows = index.len() > 0;
+    for mark in marks.iter().filter(|_| shows) {
         if shown != Some(mark.line) {
             if shown.is_some_and(|last| mark.line > last + 1) {
                 out.push_str("...\n");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use agama_lang::check;
 use agama_lang::check::facts::{Facts, FlowFacts, NoFacts, RoutineFacts};
 use agama_lang::compile::compile_parsed;
 use agama_lang::diagnostic::{Code, Diagnostic, has_errors};
@@ -35,6 +36,8 @@ struct World<'a> {
     own: OtherFlows,
     others: &'a OtherFlows,
     routines: &'a dyn RoutineSet,
+    /// The flows that each of the project's flows Triggers.
+    triggers: BTreeMap<String, Vec<String>>,
 }
 
 impl Facts for World<'_> {
@@ -49,6 +52,14 @@ impl Facts for World<'_> {
 
     fn routine(&self, package: &str, function: &str) -> RoutineFacts {
         self.routines.facts(package, function)
+    }
+
+    fn launchable(&self, qname: &str) -> Option<bool> {
+        self.own.contains_key(qname).then(|| self.project.manifest.launchable.contains_key(qname))
+    }
+
+    fn triggers(&self, qname: &str) -> Vec<String> {
+        self.triggers.get(qname).cloned().unwrap_or_default()
     }
 }
 
@@ -65,6 +76,7 @@ impl Revision {
         found.append(&mut broken);
         let mut parsed = Vec::new();
         let mut own = OtherFlows::new();
+        let mut triggers = BTreeMap::new();
         for (name, path, content) in project.flows() {
             let file = format!("{}/{path}", project.manifest.project_name);
             match std::str::from_utf8(content) {
@@ -73,6 +85,7 @@ impl Revision {
                     let inputs =
                         tree.0.as_ref().map(|flow| flow.inputs.iter().map(|i| i.node.clone()).collect());
                     own.insert(name.to_owned(), inputs.unwrap_or_default());
+                    triggers.extend(tree.0.as_ref().map(|flow| (name.to_owned(), check::triggers(flow))));
                     parsed.push((name, file, source, tree));
                 }
                 Err(error) => {
@@ -81,7 +94,7 @@ impl Revision {
                 }
             }
         }
-        let world = World { project: &project, own, others, routines };
+        let world = World { project: &project, own, others, routines, triggers };
         let mut programs = BTreeMap::new();
         for (name, file, source, tree) in parsed {
             let compiled = compile_parsed(tree, source, &file, Some(name), &world);

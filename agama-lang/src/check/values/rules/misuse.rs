@@ -7,7 +7,7 @@ use crate::check::near::near;
 use crate::check::values::value::Value;
 use crate::check::values::{Analysis, Called};
 use crate::check::wit::{TypeId, Wit};
-use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::diagnostic::{Code, Diagnostic, Severity, Sink};
 
 /// What maps, lists and strings all tell of themselves.
 const OF_ALL: [&str; 2] = ["length", "empty"];
@@ -47,7 +47,38 @@ pub(super) fn check(analysis: &Analysis<'_, '_>, here: &Here<'_, '_>, sink: &mut
             }
             _ => {}
         },
-        Kind::End | Kind::Test { .. } | Kind::Over(_) => {}
+        Kind::Test { left, right, .. } => {
+            never_equal(analysis, here, left, right, sink);
+            never_equal(analysis, here, right, left, sink);
+        }
+        Kind::End | Kind::Over(_) => {}
+    }
+}
+
+/// A typed value is compared with a literal of another kind: that is allowed, and never holds.
+fn never_equal(
+    analysis: &Analysis<'_, '_>,
+    here: &Here<'_, '_>,
+    side: &Simple,
+    literal: &Simple,
+    sink: &mut Sink<'_>,
+) {
+    let Value { typed: Some(typed), .. } = analysis.simple(here.state, side) else { return };
+    let ty = analysis.types.get(typed.ty);
+    let may = match literal {
+        Simple::String(text) => match ty {
+            Wit::Enum(names) => names.contains(&text.node),
+            _ => is_text(ty),
+        },
+        Simple::Number(_) => matches!(ty, Wit::Integer(..) | Wit::Float),
+        Simple::Bool(_) => matches!(ty, Wit::Bool),
+        Simple::Null(_) | Simple::Var(_) | Simple::Negated(_) => true,
+    };
+    if !may && *ty != Wit::Unknown {
+        let (side, literal) = (sink.lines().excerpt(span_of(side)), sink.lines().excerpt(span_of(literal)));
+        let message =
+            format!("{side} is {}, which never equals {literal}", analysis.types.describe(typed.ty));
+        report(analysis, typed.call, here.span, message, sink).severity = Severity::Warning;
     }
 }
 

@@ -1,7 +1,7 @@
-//! A part of what is always null: the run crashes there.
+//! Null where a run can't go on with it: a part of it is taken, or a statement needs something else.
 
 use super::Here;
-use crate::ast::{Callee, StmtKind, VarExpr};
+use crate::ast::{Callee, FlowRef, Simple, StmtKind, VarExpr};
 use crate::check::cfg::Kind;
 use crate::check::values::Analysis;
 use crate::check::values::value::Null;
@@ -27,18 +27,30 @@ pub(super) fn check(analysis: &Analysis<'_, '_>, here: &Here<'_, '_>, sink: &mut
     }
     match here.kind {
         Kind::Plain(statement) => {
-            if let StmtKind::Call { callee: Callee::Method { object, .. }, .. } = &statement.kind {
-                look(object, "calling");
+            if let Some((expr, what)) = needed(&statement.kind) {
+                look(expr, what);
             }
             if let Some(target) = target(statement).filter(|target| !target.accessors.is_empty()) {
                 look(target, "setting a part of");
             }
         }
-        Kind::Round(statement) => {
-            if let StmtKind::Iterate { over, .. } = &statement.kind {
-                look(over, "iterating over");
-            }
-        }
+        Kind::Round(statement) => match &statement.kind {
+            StmtKind::Iterate { over, .. } => look(over, "iterating over"),
+            StmtKind::Repeat { count: Simple::Var(count), .. } => look(count, "repeating"),
+            _ => {}
+        },
         _ => {}
+    }
+}
+
+/// The variable that a statement can't do without.
+fn needed(statement: &StmtKind) -> Option<(&VarExpr, &'static str)> {
+    match statement {
+        StmtKind::Call { callee: Callee::Method { object, .. }, .. } => Some((object, "calling")),
+        StmtKind::Finish { value: Simple::Var(value) } => Some((value, "finishing with")),
+        StmtKind::Rfac { url: Simple::Var(url), .. } => Some((url, "going to")),
+        StmtKind::Rrf { model: Some(model), .. } => Some((model, "showing")),
+        StmtKind::Trigger { flow: FlowRef::Variable(flow), .. } => Some((flow, "triggering")),
+        _ => None,
     }
 }

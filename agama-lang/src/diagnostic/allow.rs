@@ -50,12 +50,14 @@ fn silenced(finding: &Diagnostic, broken: &[(u32, u32)], allows: &mut [Allow<'_>
     let around = at.checked_sub(1).and_then(|at| broken.get(at)).filter(|(_, last)| *last >= finding.line);
     let (first, last) = around.copied().unwrap_or((finding.line, finding.line));
     let mut silenced = false;
-    for line in std::iter::once(None).chain((first..=last).map(Some)) {
-        let key = (Some(finding.code), line);
-        let at = allows.partition_point(|allow| (allow.code, allow.line) < key);
-        for allow in allows.iter_mut().skip(at).take_while(|allow| (allow.code, allow.line) == key) {
-            allow.used = true;
-            silenced = true;
+    for (from, to) in [(None, None), (Some(first), Some(last))] {
+        let start = allows.partition_point(|allow| (allow.code, allow.line) < (Some(finding.code), from));
+        let end = allows.partition_point(|allow| (allow.code, allow.line) <= (Some(finding.code), to));
+        let fitting = allows.get_mut(start..end).unwrap_or_default();
+        silenced |= !fitting.is_empty();
+        // All of a statement are used together.
+        if fitting.first().is_some_and(|allow| !allow.used) {
+            fitting.iter_mut().for_each(|allow| allow.used = true);
         }
     }
     silenced
@@ -105,7 +107,8 @@ fn collect(source: &str) -> Vec<Allow<'_>> {
         read(comment, start + at, has_code.then_some(number), into);
         start += text.len() + 1;
     }
-    found.extend(waiting);
+    // Behind the last statement there is nothing to allow.
+    found.extend(waiting.into_iter().map(|allow| Allow { line: Some(u32::MAX), ..allow }));
     found
 }
 

@@ -145,6 +145,13 @@ fn every_code_of_a_flow_has_a_page_whose_examples_are_true() {
         }
     }
     assert!(pages.is_empty(), "pages of no code: {pages:?}");
+    let index = std::fs::read_to_string(folder.join("../diagnostics.md")).unwrap();
+    let silenced = examples(&index, "Silencing a finding");
+    assert!(!silenced.is_empty());
+    for source in silenced {
+        let said: Vec<String> = example(source).iter().map(|finding| render(finding, source)).collect();
+        assert!(said.is_empty(), "docs/diagnostics.md:\n{}", said.join("\n"));
+    }
 }
 
 /// What a page can't hold: `␌` stands for a form feed, `«9 letters»` for so many of them.

@@ -3,7 +3,7 @@
 use super::facts::{Facts, ParamFacts, RoutineFacts};
 use super::walk::statements;
 use super::{arguments, recursion};
-use crate::ast::{Callee, Flow, FlowRef, Ident, Simple, Span, Stmt, StmtKind, StringLit};
+use crate::ast::{Callee, Flow, FlowRef, Ident, Simple, Span, Stmt, StmtKind, StringLit, TemplateOverride};
 use crate::check::cfg::span_of;
 use crate::check::wit::Types;
 use crate::diagnostic::{Code, Sink};
@@ -11,8 +11,11 @@ use crate::diagnostic::{Code, Sink};
 pub(super) fn check(flow: &Flow, facts: &dyn Facts, types: &mut Types, sink: &mut Sink<'_>) {
     statements(flow, &mut |statement| match &statement.kind {
         StmtKind::Rrf { template, .. } => check_template(flow, template, facts, sink),
-        StmtKind::Trigger { flow: FlowRef::Name(name), args, .. } => {
-            check_subflow(flow, statement, name, args, facts, sink);
+        StmtKind::Trigger { flow: subflow, args, overrides, .. } => {
+            if let FlowRef::Name(name) = subflow {
+                check_subflow(flow, statement, name, args, facts, sink);
+            }
+            overrides.iter().for_each(|pair| check_override(flow, pair, facts, sink));
         }
         StmtKind::Call { callee: Callee::Static { package, function }, args, .. } => {
             check_routine(statement, package, function, args, facts, types, sink);
@@ -48,6 +51,19 @@ fn check_template(flow: &Flow, template: &StringLit, facts: &dyn Facts, sink: &m
         for name in facts.template_facts(&path).unwrap_or_default().launches {
             not_launchable(&name, &format!("web/{path}"), template.span, facts, sink);
         }
+    }
+}
+
+/// The template put in place of a subflow's is one of this flow.
+fn check_override(flow: &Flow, pair: &TemplateOverride, facts: &dyn Facts, sink: &mut Sink<'_>) {
+    let same_name = || pair.original.node.rsplit('/').next().unwrap_or_default().to_owned();
+    let node = Some(pair.replacement.node.clone()).filter(|path| !path.is_empty()).unwrap_or_else(same_name);
+    let path = template_path(flow, &StringLit { node, span: pair.replacement.span });
+    if !path.contains("..") && !facts.template(&path) {
+        let message =
+            format!("there is no template web/{path} to show in place of web/{}", pair.original.node);
+        let hint = format!("create web/{path}");
+        sink.error(Code::MissingTemplate, pair.replacement.span, message, hint);
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
     let mut known: HashSet<&str> = given().map(|name| name.node.as_str()).collect();
     known.insert("idx");
     let mut uses: Vec<&Ident> = Vec::new();
+    let mut logged: HashSet<u32> = HashSet::new();
     let mut read: HashSet<&str> = HashSet::new();
     let mut changed: HashSet<&str> = HashSet::new();
     let mut assigned: Vec<(&Ident, &Stmt)> = Vec::new();
@@ -26,6 +27,9 @@ pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
             assigned.push((name, statement));
         }
         read.extend(found.read.iter().map(|name| name.node.as_str()));
+        if matches!(statement.kind, StmtKind::Log { .. }) {
+            logged.extend(found.read.iter().map(|name| name.span.start));
+        }
         uses.extend(found.read);
         changed.extend(found.changed.iter().map(|name| name.node.as_str()));
         uses.extend(found.changed);
@@ -38,8 +42,14 @@ pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
     }
     assigned.sort_by_key(|(name, _)| name.span.start);
     uses.sort_by_key(|name| name.span.start);
-    read.extend(undefined(&uses, &known, sink));
+    read.extend(undefined(&uses, &known, &logged, sink));
     never_read(flow, &assigned, &read, sink);
+}
+
+/// Whether a name is an error variable that is only written to the log: flows with that slip are in use elsewhere.
+fn uncaught(name: &str, spans: &[Span], logged: &HashSet<u32>) -> bool {
+    matches!(name, "E" | "e" | "err" | "error" | "ex" | "exception")
+        && spans.iter().all(|span| logged.contains(&span.start))
 }
 
 /// A literal as other languages write it.
@@ -57,7 +67,12 @@ fn is_literal(statement: &Stmt) -> bool {
 }
 
 /// Reports each variable that nothing assigns; answers those that were perhaps meant.
-fn undefined<'a>(uses: &[&Ident], known: &HashSet<&'a str>, sink: &mut Sink<'_>) -> Vec<&'a str> {
+fn undefined<'a>(
+    uses: &[&Ident],
+    known: &HashSet<&'a str>,
+    logged: &HashSet<u32>,
+    sink: &mut Sink<'_>,
+) -> Vec<&'a str> {
     let mut all_meant = Vec::new();
     let mut places: HashMap<&str, Vec<Span>> = HashMap::new();
     let mut order = Vec::new();
@@ -69,6 +84,13 @@ fn undefined<'a>(uses: &[&Ident], known: &HashSet<&'a str>, sink: &mut Sink<'_>)
         spans.push(name.span);
     }
     for name in order {
+        let spans = places.remove(name.node.as_str()).unwrap_or_default();
+        if uncaught(&name.node, &spans, logged) {
+            let message = format!("no error is caught in {}, so there is nothing to log", name.node);
+            let hint = format!("write | {} = before the Call or Trigger whose error you mean", name.node);
+            sink.warning(Code::UndefinedVariable, name.span, message, hint);
+            continue;
+        }
         let message = format!("nothing assigns the variable {}", name.node);
         let meant = near(&name.node, known.iter().copied());
         let literal = foreign_literal(&name.node);
@@ -80,7 +102,6 @@ fn undefined<'a>(uses: &[&Ident], known: &HashSet<&'a str>, sink: &mut Sink<'_>)
         let finding = sink.report(Code::UndefinedVariable, name.span, message, hint);
         all_meant.extend(meant);
         if let Some(other) = meant.or(literal) {
-            let spans = places.remove(name.node.as_str()).unwrap_or_default();
             let edits = spans.into_iter().map(|span| (span, other.to_owned())).collect();
             finding.mend(format!("Write {other} in place of {}", name.node), edits);
         }

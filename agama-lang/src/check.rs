@@ -18,6 +18,7 @@ pub mod header;
 mod loops;
 mod near;
 mod paths;
+mod proving;
 mod recursion;
 mod references;
 mod route;
@@ -31,6 +32,7 @@ use crate::ast::Flow;
 use crate::diagnostic::Sink;
 use facts::Facts;
 
+pub use proving::proving_flows;
 pub use values::proves;
 pub(crate) use walk::lines;
 pub use walk::triggers;

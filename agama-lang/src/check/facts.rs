@@ -25,7 +25,7 @@ pub trait Facts {
     }
 
     /// Whether a flow that finishes with success has proved the person it names; none when that is unknown.
-    /// [`crate::check::proves`] answers it for a parsed flow.
+    /// [`crate::check::proving_flows`] answers it for parsed flows.
     fn flow_proves(&self, _qname: &str) -> Option<bool> {
         None
     }

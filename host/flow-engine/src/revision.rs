@@ -1,8 +1,9 @@
 //! One version of a project, compiled: programs, templates, assets together. Immutable, named by its content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use agama_lang::ast::Flow;
 use agama_lang::check;
 use agama_lang::check::facts::{Facts, FlowFacts, NoFacts, RoutineFacts};
 use agama_lang::compile::compile_parsed;
@@ -38,6 +39,8 @@ struct World<'a> {
     routines: &'a dyn RoutineSet,
     /// The flows that each of the project's flows Triggers.
     triggers: BTreeMap<String, Vec<String>>,
+    /// Those of the project's flows that prove whom they name.
+    proving: BTreeSet<String>,
 }
 
 impl Facts for World<'_> {
@@ -56,6 +59,10 @@ impl Facts for World<'_> {
 
     fn launchable(&self, qname: &str) -> Option<bool> {
         self.own.contains_key(qname).then(|| self.project.manifest.launchable.contains_key(qname))
+    }
+
+    fn flow_proves(&self, qname: &str) -> Option<bool> {
+        self.own.contains_key(qname).then(|| self.proving.contains(qname))
     }
 
     fn triggers(&self, qname: &str) -> Vec<String> {
@@ -94,7 +101,10 @@ impl Revision {
                 }
             }
         }
-        let world = World { project: &project, own, others, routines, triggers };
+        let mut world =
+            World { project: &project, own, others, routines, triggers, proving: BTreeSet::new() };
+        let flows: Vec<&Flow> = parsed.iter().filter_map(|(_, _, _, tree)| tree.0.as_ref()).collect();
+        world.proving = check::proving_flows(&flows, &world).into_iter().map(str::to_owned).collect();
         let mut programs = BTreeMap::new();
         for (name, file, source, tree) in parsed {
             let compiled = compile_parsed(tree, source, &file, Some(name), &world);

@@ -1,11 +1,14 @@
 //! Inputs and the configuration variable have names of their own; the flow has the name of its file.
 
+use std::collections::HashSet;
+
 use crate::ast::Flow;
 use crate::diagnostic::{Code, Sink};
 
 pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
-    for (at, input) in flow.inputs.iter().enumerate() {
-        if flow.inputs.iter().take(at).any(|other| other.node == input.node) {
+    let mut names = HashSet::new();
+    for input in &flow.inputs {
+        if !names.insert(input.node.as_str()) {
             let message = format!("the input {} is named twice", input.node);
             sink.error(Code::DuplicateInput, input.span, message, "give each input a name of its own");
         }

@@ -2,10 +2,17 @@
 
 /// The known name that differs by case, or by one letter more, less or other; the first in order.
 pub(super) fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = name.to_lowercase();
     known
-        .filter(|other| *other != name && (other.to_lowercase() == lower || differ_by_one(name, other)))
+        .filter(|other| other.len().abs_diff(name.len()) <= LONGEST_LETTER)
+        .filter(|other| *other != name && (same_but_for_case(name, other) || differ_by_one(name, other)))
         .min()
+}
+
+/// Bytes of a letter.
+const LONGEST_LETTER: usize = 4;
+
+fn same_but_for_case(a: &str, b: &str) -> bool {
+    a.chars().flat_map(char::to_lowercase).eq(b.chars().flat_map(char::to_lowercase))
 }
 
 /// Whether one insertion, deletion, replacement or swap of neighbours turns one name into the other.

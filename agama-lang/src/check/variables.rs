@@ -7,6 +7,11 @@ use super::walk::{statements, variables};
 use crate::ast::{Expr, Flow, Ident, Span, Stmt, StmtKind};
 use crate::diagnostic::{Code, Sink};
 
+/// In flows with more variables no name is suggested for one that is not known.
+const MOST_KNOWN: usize = 1_000;
+/// So many unknown names get a suggestion.
+const MOST_SUGGESTIONS: usize = 20;
+
 pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
     let given = || flow.inputs.iter().chain(&flow.configs);
     let mut known: HashSet<&str> = given().map(|name| name.node.as_str()).collect();
@@ -83,7 +88,7 @@ fn undefined<'a>(
         }
         spans.push(name.span);
     }
-    for name in order {
+    for (number, name) in order.into_iter().enumerate() {
         let spans = places.remove(name.node.as_str()).unwrap_or_default();
         if uncaught(&name.node, &spans, logged) {
             let message = format!("no error is caught in {}, so there is nothing to log", name.node);
@@ -92,7 +97,8 @@ fn undefined<'a>(
             continue;
         }
         let message = format!("nothing assigns the variable {}", name.node);
-        let meant = near(&name.node, known.iter().copied());
+        let suggests = number < MOST_SUGGESTIONS && known.len() <= MOST_KNOWN;
+        let meant = suggests.then(|| near(&name.node, known.iter().copied())).flatten();
         let literal = foreign_literal(&name.node);
         let hint = match (meant, literal) {
             (Some(other), _) => format!("did you mean {other}?"),

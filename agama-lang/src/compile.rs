@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ast::Flow;
 use crate::check::facts::Facts;
 use crate::check::header::name_matches;
-use crate::diagnostic::{Diagnostic, Sink, has_errors};
+use crate::diagnostic::{Diagnostic, Sink, apply_allows, has_errors};
 use crate::ir::Program;
 use crate::{check, lower, parse};
 
@@ -38,6 +38,7 @@ pub fn compile_parsed(
         name_matches(&flow, expected, &mut sink);
     }
     check::check(&flow, facts, &mut sink);
+    apply_allows(&flow, source, file, &mut diagnostics);
     diagnostics.sort_by_key(|finding| (finding.span.start, finding.span.end));
     let program = (!has_errors(&diagnostics)).then(|| Arc::new(lower::lower(&flow, source)));
     Compiled { program, diagnostics }

@@ -100,7 +100,7 @@ fn physical_lines<'a>(source: &'a str, sink: &mut Sink<'_>) -> Vec<Physical<'a>>
 }
 
 /// Where a comment begins in a line: at `//` outside a string; at the end if there is none.
-fn comment_start(text: &str) -> usize {
+pub(crate) fn comment_start(text: &str) -> usize {
     let mut in_string = false;
     let bytes = text.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {

@@ -20,6 +20,7 @@ pub mod ir;
 pub mod layout;
 pub mod lower;
 pub mod parse;
+pub mod report;
 pub mod source;
 pub mod state;
 pub mod value;

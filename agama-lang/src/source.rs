@@ -30,6 +30,42 @@ impl<'a> LineIndex<'a> {
         let end = self.starts.get(index + 1).copied().unwrap_or(self.source.len());
         self.source.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r'])
     }
+
+    /// The text of a span.
+    pub fn text(&self, span: crate::ast::Span) -> &'a str {
+        let place = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
+        self.source.get(place(span.start)..place(span.end)).unwrap_or_default()
+    }
+
+    /// The text of a span on one line, shortened where it is long.
+    pub(crate) fn excerpt(&self, span: crate::ast::Span) -> String {
+        const LONGEST: usize = 60;
+        let text = self.text(span);
+        let mut words = String::new();
+        for word in text.split_whitespace() {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(word);
+            if words.len() > LONGEST {
+                break;
+            }
+        }
+        match words.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
+            None => words,
+        }
+    }
+
+    /// Whether the last line is ended.
+    pub(crate) fn ends_with_newline(&self) -> bool {
+        self.source.ends_with('\n')
+    }
+
+    /// The length of the source in bytes.
+    pub(crate) fn len(&self) -> u32 {
+        to_u32(self.source.len())
+    }
 }
 
 /// Saturating conversion: sources are at most 1 MiB.

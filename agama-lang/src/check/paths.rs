@@ -1,52 +1,61 @@
 //! Every path through a flow ends with `Finish`, and nothing stands behind one.
 
-use crate::ast::{Flow, Stmt, StmtKind};
+use std::collections::HashSet;
+
+use super::cfg::{Cfg, Kind};
+use super::route::{Routes, as_text, draw, told};
+use super::walk::blocks;
+use crate::ast::{Flow, Span, Stmt, StmtKind};
 use crate::diagnostic::{Code, Sink};
 
-pub(super) fn check(flow: &Flow, sink: &mut Sink<'_>) {
-    let ends = block(&flow.body, sink);
-    if let (false, Some(last)) = (ends, flow.body.last()) {
-        let hint = "a run that comes to the end of the file crashes; end the flow with Finish";
-        sink.warning(Code::NoFinish, last.span, "a path through the flow ends here without Finish", hint);
+pub(super) fn check(flow: &Flow, cfg: &Cfg<'_>, sink: &mut Sink<'_>) {
+    unreachable(flow, cfg, sink);
+    if cfg.reached(cfg.end()) {
+        no_finish(flow, cfg, sink);
     }
 }
 
-/// Whether every path through the block ends the flow.
-fn block(statements: &[Stmt], sink: &mut Sink<'_>) -> bool {
-    let mut ended = false;
-    let mut reported = false;
-    for statement in statements {
-        if ended && !reported {
-            let hint = "delete it, or move it before the Finish";
-            sink.warning(Code::Unreachable, statement.span, "nothing reaches this statement", hint);
-            reported = true;
+/// Reports the first statement of each stretch that nothing reaches.
+fn unreachable(flow: &Flow, cfg: &Cfg<'_>, sink: &mut Sink<'_>) {
+    let lines: HashSet<u32> =
+        cfg.nodes().filter(|(id, _)| cfg.reached(*id)).map(|(_, node)| node.line.start).collect();
+    blocks(flow, &mut |block| {
+        for pair in block.windows(2) {
+            let [before, statement] = pair else { continue };
+            if entered(before, &lines) && !entered(statement, &lines) {
+                let hint = "delete it, or move it before the Finish";
+                sink.report(Code::Unreachable, statement.span, "nothing reaches this statement", hint)
+                    .relate(before.span, "no path goes on behind this");
+            }
         }
-        ended |= ends(statement, sink);
-    }
-    ended
+    });
 }
 
-fn ends(statement: &Stmt, sink: &mut Sink<'_>) -> bool {
-    match &statement.kind {
-        StmtKind::Finish { .. } => true,
-        StmtKind::When { then, otherwise, .. } => {
-            let then = block(then, sink);
-            block(otherwise, sink) && then
-        }
-        StmtKind::Match { arms, otherwise, .. } => {
-            let mut all = true;
-            for arm in arms {
-                all &= block(&arm.body, sink);
-            }
-            block(otherwise, sink) && all
-        }
-        StmtKind::Repeat { body, .. } | StmtKind::Iterate { body, .. } => {
-            block(&body.before, sink);
-            if let Some(quit) = &body.quit {
-                block(&quit.after, sink);
-            }
-            false
-        }
-        _ => false,
-    }
+/// Whether a statement is reached. A loop that runs at least once is entered at its first statement.
+fn entered(statement: &Stmt, lines: &HashSet<u32>) -> bool {
+    let inside = match &statement.kind {
+        StmtKind::Repeat { body, .. } => body.before.first(),
+        _ => None,
+    };
+    lines.contains(&statement.span.start) || inside.is_some_and(|first| entered(first, lines))
+}
+
+fn no_finish(flow: &Flow, cfg: &Cfg<'_>, sink: &mut Sink<'_>) {
+    let Some(last) = flow.body.last() else { return };
+    let mut way = Routes::find(cfg).to(cfg.end()).unwrap_or_default();
+    way.retain(|(id, _)| {
+        cfg.node(*id).is_some_and(|node| matches!(node.kind, Kind::Test { .. } | Kind::Round(_)))
+    });
+    let steps = told(cfg, &way);
+    let message = if steps.is_empty() {
+        "the flow ends without Finish".to_owned()
+    } else {
+        format!("a path through the flow ends without Finish: {}", as_text(&steps, sink))
+    };
+    let end = sink.lines().len();
+    let text = if sink.lines().ends_with_newline() { "Finish false\n" } else { "\nFinish false\n" };
+    let hint = "a run that comes to the end of the file crashes; end the flow with Finish";
+    let finding = sink.report(Code::NoFinish, last.span, message, hint);
+    finding.mend("Finish without success at the end", vec![(Span { start: end, end }, text.to_owned())]);
+    draw(&steps, finding);
 }

@@ -1,32 +1,68 @@
 //! Visiting every statement of a flow, and the variables that a statement reads and writes.
 
 use crate::ast::{
-    Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, Simple, Stmt, StmtKind, VarExpr,
+    Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, Simple, Span, Stmt, StmtKind, VarExpr,
 };
 
 /// Visits every statement, outer before inner.
 pub(super) fn statements<'a>(flow: &'a Flow, visit: &mut dyn FnMut(&'a Stmt)) {
-    block(&flow.body, visit);
+    within(&flow.body, visit);
 }
 
-fn block<'a>(statements: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
+/// Visits every statement of a block and of the blocks in it, outer before inner.
+pub(super) fn within<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
+    lists(block, &mut |block| block.iter().for_each(&mut *visit));
+}
+
+/// The flows that a flow Triggers by name, each once. Answers [`super::facts::Facts::triggers`] for a parsed flow.
+pub fn triggers(flow: &Flow) -> Vec<String> {
+    let mut found = Vec::new();
+    statements(flow, &mut |statement| {
+        if let StmtKind::Trigger { flow: FlowRef::Name(name), .. } = &statement.kind {
+            found.push(name.node.clone());
+        }
+    });
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// The logical lines of a flow: headers of statements, and the `Quit`s, in the order of the source.
+pub(crate) fn lines(flow: &Flow) -> Vec<Span> {
+    let mut found = Vec::new();
+    statements(flow, &mut |statement| {
+        found.push(statement.span);
+        if let StmtKind::Repeat { body, .. } | StmtKind::Iterate { body, .. } = &statement.kind {
+            found.extend(body.quit.as_ref().map(|quit| quit.span));
+        }
+    });
+    found.sort_unstable_by_key(|span| span.start);
+    found
+}
+
+/// Visits every block: the flow's body, and those of its statements.
+pub(super) fn blocks<'a>(flow: &'a Flow, visit: &mut dyn FnMut(&'a [Stmt])) {
+    lists(&flow.body, visit);
+}
+
+fn lists<'a>(statements: &'a [Stmt], visit: &mut dyn FnMut(&'a [Stmt])) {
+    visit(statements);
     for statement in statements {
-        visit(statement);
         match &statement.kind {
             StmtKind::When { then, otherwise, .. } => {
-                block(then, visit);
-                block(otherwise, visit);
+                lists(then, visit);
+                lists(otherwise, visit);
             }
             StmtKind::Match { arms, otherwise, .. } => {
                 for arm in arms {
-                    block(&arm.body, visit);
+                    lists(&arm.body, visit);
                 }
-                block(otherwise, visit);
+                lists(otherwise, visit);
             }
             StmtKind::Repeat { body, .. } | StmtKind::Iterate { body, .. } => {
-                block(&body.before, visit);
+                lists(&body.before, visit);
                 if let Some(quit) = &body.quit {
-                    block(&quit.after, visit);
+                    lists(&quit.after, visit);
                 }
             }
             _ => {}
@@ -39,8 +75,34 @@ fn block<'a>(statements: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
 pub(super) struct Variables<'a> {
     /// Names that the statement assigns as a whole.
     pub(super) assigned: Vec<&'a Ident>,
-    /// Names that it reads, or assigns a part of.
+    /// Names that it reads.
     pub(super) read: Vec<&'a Ident>,
+    /// Names of which it assigns a part.
+    pub(super) changed: Vec<&'a Ident>,
+    /// The expressions that it reads.
+    pub(super) exprs: Vec<&'a VarExpr>,
+}
+
+/// The variables of a comparison.
+pub(super) fn compared<'a>(left: &'a Simple, right: &'a Simple) -> Variables<'a> {
+    let mut found = Variables::default();
+    found.simple(left);
+    found.simple(right);
+    found
+}
+
+/// What a statement assigns its result to.
+pub(super) fn target(statement: &Stmt) -> Option<&VarExpr> {
+    match &statement.kind {
+        StmtKind::Assign { target, .. } => Some(target),
+        StmtKind::Rfac { target, .. }
+        | StmtKind::Rrf { target, .. }
+        | StmtKind::Trigger { target, .. }
+        | StmtKind::Call { target, .. }
+        | StmtKind::Repeat { target, .. }
+        | StmtKind::Iterate { target, .. } => target.as_ref(),
+        _ => None,
+    }
 }
 
 /// Collects the variables of a statement.
@@ -105,13 +167,21 @@ impl<'a> Variables<'a> {
     fn target(&mut self, target: Option<&'a VarExpr>) {
         match target {
             Some(var) if var.accessors.is_empty() => self.assigned.push(&var.base),
-            Some(var) => self.var(var),
+            Some(var) => {
+                self.changed.push(&var.base);
+                self.accessors(var);
+            }
             None => {}
         }
     }
 
     fn var(&mut self, var: &'a VarExpr) {
         self.read.push(&var.base);
+        self.exprs.push(var);
+        self.accessors(var);
+    }
+
+    fn accessors(&mut self, var: &'a VarExpr) {
         for accessor in &var.accessors {
             if let Accessor::DynamicProperty(name) | Accessor::DynamicIndex(name) = accessor {
                 self.read.push(name);

@@ -5,6 +5,7 @@ use agama_lang::compile::compile;
 use agama_lang::diagnostic::{has_errors, render};
 
 use crate::support::fixtures;
+use crate::world::World;
 
 #[test]
 fn legal_programs_compile_without_errors() {
@@ -21,7 +22,7 @@ fn legal_programs_compile_without_errors() {
 #[test]
 fn illegal_programs_are_refused_with_a_message_that_teaches() {
     for (name, source) in fixtures("err") {
-        let compiled = compile(&source, &format!("{name}.flow"), &NoFacts);
+        let compiled = compile(&source, &format!("{name}.flow"), &World);
         assert!(compiled.program.is_none() && has_errors(&compiled.diagnostics), "{name} compiles");
         let said: Vec<String> = compiled.diagnostics.iter().map(|finding| render(finding, &source)).collect();
         insta::with_settings!({ snapshot_path => "../snapshots/err", prepend_module_to_snapshot => false }, {

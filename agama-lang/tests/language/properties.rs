@@ -9,6 +9,7 @@ use agama_lang::value::{Map, Value};
 use agama_lang::vm::{self, Limits};
 use proptest::prelude::*;
 
+use crate::checks;
 use crate::support::{Flows, fixtures, script, transcript};
 
 /// Pieces that programs are made of; random joins of them get deeper into the compiler than random letters.
@@ -117,6 +118,8 @@ const LINES: &[&str] = &[
     "n = Iterate over x using v",
     "Quit When v is 1",
     "r = Call a.b#c x y",
+    "u | E = Call agamid.password#verify x y",
+    "c = Call agamid.credentials#find x \"totp\"",
     "r | E = Call x verify 1",
     "t | E = Trigger a.c x",
     "f = RRF \"p.html\" x",
@@ -137,6 +140,7 @@ fn run(source: &str) {
         render(finding, source);
     }
     assert_eq!(compiled.program.is_none(), has_errors(&compiled.diagnostics));
+    checks::findings("a.b", source);
     let Some(program) = compiled.program else { return };
     let flows = Flows::of(program);
     let limits = Limits { fuel: 2_000, heap_bytes: 8 * 1024, collection_size: 100, depth: 4 };
@@ -144,7 +148,8 @@ fn run(source: &str) {
     let (mut state, mut effect) = vm::start(&flows, "a.b", inputs, &limits);
     for round in 0..40 {
         let answer = match effect {
-            Effect::Finished(_) | Effect::Crashed(_) => return,
+            Effect::Finished(_) => return,
+            Effect::Crashed(crash) => return checks::foresaw(&crash, &compiled.diagnostics, source),
             Effect::Log { .. } => Resume::Continue,
             Effect::Call(_) => Resume::Returned(Ok(Value::List(vec![Value::Number(f64::from(round))]))),
             Effect::Render(_) | Effect::Redirect { .. } => Resume::Form(Map::new()),

@@ -1,12 +1,13 @@
 //! One version of a project, compiled: programs, templates, assets together. Immutable, named by its content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use agama_lang::ast::Span;
+use agama_lang::ast::Flow;
+use agama_lang::check;
 use agama_lang::check::facts::{Facts, FlowFacts, NoFacts, RoutineFacts};
 use agama_lang::compile::compile_parsed;
-use agama_lang::diagnostic::{Code, Diagnostic, Severity, has_errors};
+use agama_lang::diagnostic::{Code, Diagnostic, has_errors};
 use agama_lang::ir::Program;
 use agama_lang::parse::parse;
 use agamid_web::Web;
@@ -36,6 +37,10 @@ struct World<'a> {
     own: OtherFlows,
     others: &'a OtherFlows,
     routines: &'a dyn RoutineSet,
+    /// The flows that each of the project's flows Triggers.
+    triggers: BTreeMap<String, Vec<String>>,
+    /// Those of the project's flows that prove whom they name.
+    proving: BTreeSet<String>,
 }
 
 impl Facts for World<'_> {
@@ -50,6 +55,18 @@ impl Facts for World<'_> {
 
     fn routine(&self, package: &str, function: &str) -> RoutineFacts {
         self.routines.facts(package, function)
+    }
+
+    fn launchable(&self, qname: &str) -> Option<bool> {
+        self.own.contains_key(qname).then(|| self.project.manifest.launchable.contains_key(qname))
+    }
+
+    fn flow_proves(&self, qname: &str) -> Option<bool> {
+        self.own.contains_key(qname).then(|| self.proving.contains(qname))
+    }
+
+    fn triggers(&self, qname: &str) -> Vec<String> {
+        self.triggers.get(qname).cloned().unwrap_or_default()
     }
 }
 
@@ -66,6 +83,7 @@ impl Revision {
         found.append(&mut broken);
         let mut parsed = Vec::new();
         let mut own = OtherFlows::new();
+        let mut triggers = BTreeMap::new();
         for (name, path, content) in project.flows() {
             let file = format!("{}/{path}", project.manifest.project_name);
             match std::str::from_utf8(content) {
@@ -74,6 +92,7 @@ impl Revision {
                     let inputs =
                         tree.0.as_ref().map(|flow| flow.inputs.iter().map(|i| i.node.clone()).collect());
                     own.insert(name.to_owned(), inputs.unwrap_or_default());
+                    triggers.extend(tree.0.as_ref().map(|flow| (name.to_owned(), check::triggers(flow))));
                     parsed.push((name, file, source, tree));
                 }
                 Err(error) => {
@@ -82,7 +101,10 @@ impl Revision {
                 }
             }
         }
-        let world = World { project: &project, own, others, routines };
+        let mut world =
+            World { project: &project, own, others, routines, triggers, proving: BTreeSet::new() };
+        let flows: Vec<&Flow> = parsed.iter().filter_map(|(_, _, _, tree)| tree.0.as_ref()).collect();
+        world.proving = check::proving_flows(&flows, &world).into_iter().map(str::to_owned).collect();
         let mut programs = BTreeMap::new();
         for (name, file, source, tree) in parsed {
             let compiled = compile_parsed(tree, source, &file, Some(name), &world);
@@ -170,14 +192,5 @@ fn templates(project: &ProjectFiles, web: &Web) -> (minijinja::Environment<'stat
 }
 
 pub(crate) fn finding(code: Code, file: String, line: u32, message: String, hint: &str) -> Diagnostic {
-    Diagnostic {
-        code,
-        severity: Severity::Error,
-        file,
-        line,
-        column: 1,
-        message,
-        hint: Some(hint.to_owned()),
-        span: Span::default(),
-    }
+    Diagnostic::of_file(code, file, line, message, hint)
 }

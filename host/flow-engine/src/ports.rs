@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use agama_lang::check::facts::RoutineFacts;
+use agama_lang::check::facts::{Proof as Proves, RoutineFacts};
 use agama_lang::effect::{Call, CallError};
 use agama_lang::value::Value;
 use agamid_core::BoxFuture;
@@ -18,6 +18,11 @@ use serde::{Deserialize, Serialize};
 pub trait HostModule: Send + Sync {
     /// The WIT text: one package `agamid:host@0.1.0` with one interface. `agamid.users` is its interface `users`.
     fn wit(&self) -> &str;
+
+    /// Whom a function (by its WIT name) proves to be there, for the checks of flows.
+    fn proves(&self, _function: &str) -> Proves {
+        Proves::Nobody
+    }
 
     /// Calls a function by its WIT (kebab-case) name. The arguments were checked against the WIT types and
     /// have exactly its arity; records are maps with kebab-case keys turned to camelCase.
@@ -51,6 +56,11 @@ pub trait RoutineSet: Send + Sync {
 
     /// What `package#function` is, for checks.
     fn facts(&self, package: &str, function: &str) -> RoutineFacts;
+
+    /// Whom `package#function` proves to be there, for checks.
+    fn proves(&self, _package: &str, _function: &str) -> Proves {
+        Proves::Unknown
+    }
 
     /// Makes the call. A failing, missing, refused or trapping routine is an error, never a value.
     fn call<'a>(

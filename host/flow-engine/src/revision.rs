@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use agama_lang::ast::Flow;
 use agama_lang::check;
-use agama_lang::check::facts::{Facts, FlowFacts, NoFacts, RoutineFacts};
+use agama_lang::check::facts::{Facts, FlowFacts, NoFacts, Proof, RoutineFacts, TemplateFacts};
 use agama_lang::compile::compile_parsed;
 use agama_lang::diagnostic::{Code, Diagnostic, has_errors};
 use agama_lang::ir::Program;
@@ -14,6 +14,7 @@ use agamid_web::Web;
 
 use crate::ports::RoutineSet;
 use crate::project::ProjectFiles;
+use crate::template_facts;
 
 /// A compiled version of a project.
 pub struct Revision {
@@ -55,6 +56,16 @@ impl Facts for World<'_> {
 
     fn routine(&self, package: &str, function: &str) -> RoutineFacts {
         self.routines.facts(package, function)
+    }
+
+    fn proves(&self, package: &str, function: &str) -> Proof {
+        self.routines.proves(package, function)
+    }
+
+    fn template_facts(&self, path: &str) -> Option<TemplateFacts> {
+        let file = format!("web/{path}");
+        let text = std::str::from_utf8(self.project.files.get(&file)?).ok()?;
+        path.ends_with(".html").then(|| template_facts::of(text))
     }
 
     fn launchable(&self, qname: &str) -> Option<bool> {

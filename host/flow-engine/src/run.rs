@@ -110,7 +110,7 @@ pub(crate) fn secret_fields(html: &str) -> Vec<String> {
 }
 
 /// The attributes of a tag, up to its end.
-fn attributes(tag: &str) -> Vec<(String, String)> {
+pub(crate) fn attributes(tag: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = tag.trim_start();
     while !rest.is_empty() && !rest.starts_with('>') {

@@ -1,6 +1,7 @@
 //! `agamid.password`
 
 use agamid_core::BoxFuture;
+use agamid_flow_engine::agama_lang::check::facts::Proof;
 use agamid_flow_engine::agama_lang::effect::CallError;
 use agamid_flow_engine::agama_lang::value::Value;
 use agamid_flow_engine::ports::{CallContext, HostModule};
@@ -15,6 +16,10 @@ pub(crate) struct Password(pub(crate) Identity);
 impl HostModule for Password {
     fn wit(&self) -> &str {
         include_str!("../../../sdk/wit/host/password.wit")
+    }
+
+    fn proves(&self, function: &str) -> Proof {
+        if function == "verify" { Proof::Result } else { Proof::Nobody }
     }
 
     fn call<'a>(

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use agamid_core::BoxFuture;
 use agamid_core::id::PersonId;
-use agamid_flow_engine::agama_lang::check::facts::{ParamFacts, RoutineFacts};
+use agamid_flow_engine::agama_lang::check::facts::{ParamFacts, Proof, RoutineFacts};
 use agamid_flow_engine::agama_lang::effect::{Call, CallError, Routine};
 use agamid_flow_engine::agama_lang::value::Value;
 use agamid_flow_engine::ports::{CallContext, HostModule, Pins, RoutineSet};
 
 use crate::convert::check;
 use crate::host::Runtime;
+use crate::manifest::Proves;
 use crate::plugin::Plugin;
 use crate::types::{Interface, Signature, Type, kebab};
 
@@ -186,6 +187,22 @@ impl RoutineSet for Set {
                 result: signature.result.as_ref().map(Type::to_string).unwrap_or_default(),
                 signature: format!("{name}: {signature}"),
             },
+        }
+    }
+
+    fn proves(&self, package: &str, function: &str) -> Proof {
+        match self.find(package, function) {
+            Err(_) => Proof::Unknown,
+            Ok((Found::Module(module), _, name)) => module.module.proves(&name),
+            Ok((Found::Plugin(plugin, interface), _, name)) => {
+                let full = format!("{}#{name}", interface_name(interface));
+                let grant = self.runtime.settings.grants.get(&plugin.manifest.name);
+                let granted = plugin.manifest.proves.iter().find(|proves| {
+                    proves.function == full
+                        && grant.is_some_and(|grant| grant.proves.contains(&proves.method))
+                });
+                granted.and_then(Proves::argument).map_or(Proof::Nobody, Proof::Argument)
+            }
         }
     }
 

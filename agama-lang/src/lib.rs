@@ -22,5 +22,6 @@ pub mod lower;
 pub mod parse;
 pub mod source;
 pub mod state;
+pub mod symbols;
 pub mod value;
 pub mod vm;

@@ -188,7 +188,10 @@ impl Symbols {
     /// The variable whose name stands at an offset (its end counts), with that place.
     pub fn variable_at(&self, offset: u32) -> Option<(&str, Span)> {
         self.variables.iter().find_map(|(name, variable)| {
-            variable.spans().find(|span| span.start <= offset && offset <= span.end).map(|at| (name.as_str(), at))
+            variable
+                .spans()
+                .find(|span| span.start <= offset && offset <= span.end)
+                .map(|at| (name.as_str(), at))
         })
     }
 }
@@ -205,7 +208,8 @@ impl OutlineItem {
     /// The text of its line as an outline shows it: one line, blanks run together, not longer than 80 characters.
     pub fn label(&self, source: &str) -> String {
         const LONGEST: usize = 80;
-        let range = usize::try_from(self.span.start).unwrap_or(0)..usize::try_from(self.span.end).unwrap_or(0);
+        let range =
+            usize::try_from(self.span.start).unwrap_or(0)..usize::try_from(self.span.end).unwrap_or(0);
         let text = source.get(range).unwrap_or_default();
         let words: Vec<&str> = text.split_whitespace().collect();
         let line = words.join(" ");

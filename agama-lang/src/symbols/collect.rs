@@ -1,16 +1,14 @@
 //! The walk over the tree.
 
-use super::{
-    CallSite, Definition, OutlineItem, OutlineKind, Role, Symbols, TemplateSite, TriggerSite, Use,
-};
+use super::{CallSite, Definition, OutlineItem, OutlineKind, Role, Symbols, TemplateSite, TriggerSite, Use};
 use crate::ast::{
-    Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, MatchArm, Simple, Span, Stmt, StmtKind,
-    VarExpr,
+    Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, MatchArm, Simple, Span, Stmt,
+    StmtKind, VarExpr,
 };
 
 pub(super) fn collect(flow: &Flow) -> Symbols {
     let mut walk = Walk { basepath: &flow.basepath.node, found: Symbols::default() };
-    for name in &flow.configs {
+    if let Some(name) = &flow.configs {
         walk.define(name, Role::Configs, name.span);
     }
     for name in &flow.inputs {

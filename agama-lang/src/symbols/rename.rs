@@ -27,7 +27,8 @@ impl Symbols {
     /// The places where a variable's name must be replaced to rename it, in the order of the source. Properties and map
     /// keys of the same name are none.
     pub fn rename(&self, from: &str, to: &str) -> Result<Vec<Span>, RenameError> {
-        let variable = self.variables.get(from).ok_or_else(|| RenameError::NoSuchVariable(from.to_owned()))?;
+        let variable =
+            self.variables.get(from).ok_or_else(|| RenameError::NoSuchVariable(from.to_owned()))?;
         if from == IDX || to == IDX {
             return Err(RenameError::Idx);
         }

@@ -83,16 +83,19 @@ fn templates_subflows_routines_and_properties_are_found() {
 fn a_name_that_can_not_be_is_refused_with_the_reason() {
     let (_, found) = legal();
     let say = |from: &str, to: &str| found.rename(from, to).unwrap_err().to_string();
-    insta::assert_snapshot!([
-        say("nobody", "x"),
-        say("page", "idx"),
-        say("page", "When"),
-        say("page", "1st"),
-        say("page", "oh-me"),
-        say("page", ""),
-        say("page", "ünder"),
-        say("page", "form"),
-    ].join("\n"));
+    insta::assert_snapshot!(
+        [
+            say("nobody", "x"),
+            say("page", "idx"),
+            say("page", "When"),
+            say("page", "1st"),
+            say("page", "oh-me"),
+            say("page", ""),
+            say("page", "ünder"),
+            say("page", "form"),
+        ]
+        .join("\n")
+    );
     assert!(matches!(found.rename("idx", "i"), Err(RenameError::NoSuchVariable(_))));
     assert_eq!(found.rename("page", "page").unwrap().len(), found.variables["page"].spans().count());
 }

@@ -93,9 +93,10 @@ fn variable(server: &Server, document: &Document, name: &str, offset: usize) -> 
         }
         out.push_str(&more(server, document, definition));
     }
+    out.truncate(out.trim_end().len());
     let left = definitions.len().saturating_sub(MOST_PLACES);
     if left > 0 {
-        out.push_str(&format!("and in {left} more places\n"));
+        out.push_str(&format!("\n\nand in {left} more places"));
     }
     out
 }

@@ -10,6 +10,7 @@
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
 //! | `flow.rs` | `agamid flow check` |
+//! | `lsp.rs` | `agamid lsp` |
 //! | `explain.rs` | `agamid explain` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
@@ -22,6 +23,7 @@ mod explain;
 mod flow;
 mod init;
 mod listen;
+mod lsp;
 mod out;
 mod seed;
 mod serve;
@@ -62,6 +64,7 @@ fn run(command: cli::Command) -> Result<(), Exit> {
         cli::Command::Init { dir } => on_runtime(async { init::init(dir).await.map_err(Exit::Failed) }),
         cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, server, json)),
         cli::Command::Flow { tool: cli::FlowTool::Check { paths, format } } => flow::check(&paths, format),
+        cli::Command::Lsp { plugins, stdio: _ } => lsp::lsp(&plugins),
     }
 }
 

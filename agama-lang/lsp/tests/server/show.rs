@@ -27,8 +27,8 @@ Match r.success to
         Finish user.id
 Otherwise
     a = RFAC conf.url
-Iterate over \"🦎🦎\" using times
-    Log \"@warn % %\" times page[idx]
+Iterate over hint using times
+    Log \"🦎🦎 %\" times page[idx]
 Finish false
 ";
 
@@ -53,6 +53,7 @@ fn the_outline_shows_pages_calls_and_blocks() {
     }
     let mut out = String::new();
     let legal = FLOW.replace(", \"x\": 1", "");
+    assert!(agama_lang::parse::parse(&legal, "").0.is_some());
     draw(&ask(&legal, "documentSymbol"), 0, &mut out);
     insta::assert_snapshot!(out);
     assert_eq!(ask("Flow", "documentSymbol"), json!([]));

@@ -1,0 +1,93 @@
+//! `agamid lsp`: the language server, told which routines there are.
+
+use std::path::{Path, PathBuf};
+
+use agama_lsp::{Disk, Error, Routine, Settings};
+use agamid_plugin_host::describe::{self, Described};
+
+use crate::{Exit, compose, out};
+
+/// Folders below the plugins' are searched this deep.
+const DEEPEST: usize = 3;
+
+/// The contract of the server's own modules.
+#[derive(rust_embed::RustEmbed)]
+#[folder = "../../sdk/wit/host"]
+struct HostWit;
+
+/// Serves an editor over standard input and output.
+pub(crate) fn lsp(plugins: &Path) -> Result<(), Exit> {
+    let settings = Settings {
+        files: Box::new(Disk),
+        routines: routines(plugins),
+        // One line to give the editor a formatter: `Some(agama_lang::format::format)`.
+        format: None,
+    };
+    agama_lsp::run_stdio(settings).map_err(|error| match error {
+        // The protocol asks for exit code 1.
+        Error::NoShutdown => Exit::Errors,
+        Error::Stream(_) => Exit::Failed(error.to_string()),
+    })
+}
+
+/// The server's routines, those of the plugins that ship, and those found in a folder. Sources come last: they know
+/// more than a component does, and replace it.
+fn routines(plugins: &Path) -> Vec<Routine> {
+    let mut found = Vec::new();
+    for name in HostWit::iter() {
+        let wit = HostWit::get(&name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
+        add(&mut found, &name, describe::of_wit(&wit.unwrap_or_default()));
+    }
+    for component in compose::shipped_plugins() {
+        add(&mut found, "a plugin that ships", describe::of_component(&component));
+    }
+    let mut files = Vec::new();
+    walk(plugins, 0, &mut files);
+    // `.wasm` sorts before `.wit`.
+    files.sort_by(|a, b| (a.extension(), a).cmp(&(b.extension(), b)));
+    for file in files {
+        let shown = file.display().to_string();
+        let described = match std::fs::read(&file) {
+            Err(error) => Err(error.to_string()),
+            Ok(bytes) if shown.ends_with(".wit") => describe::of_wit(&String::from_utf8_lossy(&bytes)),
+            Ok(bytes) => describe::of_component(&bytes),
+        };
+        add(&mut found, &shown, described);
+    }
+    found
+}
+
+fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let kind = entry.file_type();
+        let hidden = entry.file_name().to_string_lossy().starts_with('.') || entry.file_name() == "target";
+        if kind.is_ok_and(|kind| kind.is_dir()) && !hidden && depth < DEEPEST {
+            walk(&path, depth + 1, found);
+        } else if path.extension().is_some_and(|extension| extension == "wasm" || extension == "wit") {
+            found.push(path);
+        }
+    }
+}
+
+/// Adds routines in place of those of the same name. What can't be read is told on standard error, which editors keep
+/// in their log: the rest still counts.
+fn add(found: &mut Vec<Routine>, source: &str, described: Result<Vec<Described>, String>) {
+    match described {
+        Err(reason) => out::error(&format!("agamid lsp: {source} is left out: {reason}")),
+        Ok(described) => {
+            for new in described {
+                found.retain(|old| (&old.package, &old.function) != (&new.package, &new.function));
+                found.push(Routine {
+                    package: new.package,
+                    function: new.function,
+                    params: new.params,
+                    result: new.result,
+                    signature: new.signature,
+                    docs: new.docs,
+                });
+            }
+        }
+    }
+}

@@ -156,7 +156,7 @@ fn spelled(name: &str) -> String {
 }
 
 fn has_line(document: &Document, word: &str) -> bool {
-    document.text.source().lines().any(|line| line.trim_start().split_whitespace().next() == Some(word))
+    document.text.source().lines().any(|line| line.split_whitespace().next() == Some(word))
 }
 
 fn flows(server: &Server, document: &Document, list: &mut List) {

@@ -13,11 +13,11 @@ exports.serverOptions = (settings) => {
   return { command: exports.agamid(settings), args: plugins ? ["lsp", "--plugins", plugins] : ["lsp"] };
 };
 
-/** The graph of a flow's file as SVG; rejects with what the program said. */
-exports.graph = (program, file) =>
+/** What the program prints; rejects with what it said, or how to mend that there is none. */
+const run = (program, args) =>
   new Promise((resolve, reject) => {
     const limits = { timeout: 10_000, maxBuffer: 16 * 1024 * 1024, windowsHide: true };
-    execFile(program, ["flow", "graph", file, "--format", "svg"], limits, (error, stdout, stderr) => {
+    execFile(program, args, limits, (error, stdout, stderr) => {
       if (!error) {
         resolve(stdout);
       } else if (error.code === "ENOENT") {
@@ -27,3 +27,9 @@ exports.graph = (program, file) =>
       }
     });
   });
+
+/** The program's version. */
+exports.version = (program) => run(program, ["--version"]);
+
+/** The graph of a flow's file as SVG. */
+exports.graph = (program, file) => run(program, ["flow", "graph", file, "--format", "svg"]);

@@ -4,7 +4,7 @@
 
 const vscode = require("vscode");
 const { LanguageClient } = require("vscode-languageclient/node");
-const { agamid, serverOptions } = require("./agamid.js");
+const { agamid, serverOptions, version } = require("./agamid.js");
 const { Graphs } = require("./graphs.js");
 
 /** @type {LanguageClient | undefined} */
@@ -12,15 +12,17 @@ let client;
 
 async function start() {
   const settings = vscode.workspace.getConfiguration("agama");
-  client = new LanguageClient("agama", "Agama", serverOptions(settings), {
-    documentSelector: [{ language: "agama", scheme: "file" }, { language: "agama", scheme: "untitled" }],
-  });
   try {
+    // Asked first: a program that is not there is told once, with the setting that mends it.
+    await version(agamid(settings));
+    client = new LanguageClient("agama", "Agama", serverOptions(settings), {
+      documentSelector: [{ language: "agama", scheme: "file" }, { language: "agama", scheme: "untitled" }],
+    });
     await client.start();
   } catch (error) {
     client = undefined;
     const choice = await vscode.window.showErrorMessage(
-      `${agamid(settings)} lsp could not start: ${error.message ?? error}. Colours and snippets work without it.`,
+      `The Agama language server could not start: ${error.message}. Colours and snippets work without it.`,
       "Set the Path",
     );
     if (choice) {

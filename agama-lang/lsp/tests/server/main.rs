@@ -9,3 +9,4 @@ mod lifecycle;
 mod navigate;
 mod rename;
 mod show;
+mod snippets;

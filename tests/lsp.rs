@@ -136,6 +136,14 @@ fn an_editor_works_on_the_demos_flow() {
     let at = json!({"textDocument": {"uri": uri}, "position": {"line": line, "character": 20}});
     let definition = editor.ask("textDocument/definition", at);
     assert!(definition[0]["uri"].as_str().unwrap().ends_with("demo.password.flow"), "{definition}");
+    let line = text.lines().position(|line| line.contains("totp#newSecret")).unwrap();
+    let column = text.lines().nth(line).unwrap().find("#newSecret").unwrap() + 2;
+    let at = json!({"textDocument": {"uri": uri}, "position": {"line": line, "character": column}});
+    let wit = editor.ask("textDocument/definition", at);
+    assert!(wit[0]["uri"].as_str().unwrap().ends_with("plugins/totp/wit/totp.wit"), "{wit}");
+    let source = std::fs::read_to_string(root().join("plugins/totp/wit/totp.wit")).unwrap();
+    let line = usize::try_from(wit[0]["range"]["start"]["line"].as_u64().unwrap()).unwrap();
+    assert!(source.lines().nth(line).unwrap().contains("new-secret: func"));
     assert!(editor.leave(true).success());
 }
 

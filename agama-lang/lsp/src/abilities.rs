@@ -50,6 +50,7 @@ pub(crate) fn initialize_result(formats: bool) -> Value {
             "positionEncoding": "utf-16",
             "textDocumentSync": {"openClose": true, "change": 2, "save": {"includeText": false}},
             "completionProvider": {"triggerCharacters": [".", "#", "\"", "/", "$", "|"]},
+            "signatureHelpProvider": {"triggerCharacters": [" "]},
             "hoverProvider": true,
             "definitionProvider": true,
             "referencesProvider": true,

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use agama_lang::ast::Span;
 use agama_lang::diagnostic::{Code, Diagnostic};
 use lsp_types::{Position, Range, TextEdit};
 use serde_json::{Value, json};
 
 use crate::address::address_of;
 use crate::document::Document;
+use crate::near::nearest;
 use crate::server::{Server, diagnostic};
 use crate::text::bytes;
 use crate::workspace::flow_name;
@@ -44,6 +46,10 @@ fn for_finding(server: &Server, document: &Document, finding: &Diagnostic) -> Ve
         let range = document.text.range(finding.span);
         mend(format!("Write {name}"), vec![TextEdit::new(range, name.to_owned())]);
     }
+    if let Some((span, name)) = meant_of_workspace(server, document, finding) {
+        let range = document.text.range(span);
+        mend(format!("Write {name}"), vec![TextEdit::new(range, name)]);
+    }
     let expected = document.path.as_deref().and_then(flow_name);
     if let (Code::NameMismatch, Some(name)) = (finding.code, expected) {
         let range = document.text.range(finding.span);
@@ -76,6 +82,33 @@ fn action(document: &Document, finding: &Diagnostic, title: String, edit: Value,
 fn meant(hint: &str) -> Option<&str> {
     let name = hint.strip_prefix("did you mean ")?.split('?').next()?;
     (!name.contains(char::is_whitespace)).then_some(name)
+}
+
+/// The flow, template or function that was meant: where it stands, and what to write there.
+fn meant_of_workspace(server: &Server, document: &Document, finding: &Diagnostic) -> Option<(Span, String)> {
+    let symbols = &document.symbols;
+    match finding.code {
+        Code::MissingFlow => {
+            let site = symbols.triggers.iter().find(|site| site.flow.span == finding.span)?;
+            let own = document.path.as_deref();
+            let others = server.workspace.flows().filter(|(_, entry)| Some(entry.path.as_path()) != own);
+            let name = nearest(&site.flow.node, others.map(|(name, _)| name))?;
+            Some((site.flow.span, name.to_owned()))
+        }
+        Code::MissingTemplate => {
+            let site = symbols.templates.iter().find(|site| site.template.span == finding.span)?;
+            let project = server.workspace.project_of(document.path.as_deref()?)?;
+            let path = nearest(&site.path, server.workspace.web_files(project))?;
+            let base = site.path.strip_suffix(site.template.node.as_str())?;
+            Some((site.template.span, format!("\"{}\"", path.strip_prefix(base)?)))
+        }
+        Code::MissingRoutine => {
+            let site = symbols.calls.iter().find(|site| site.package.span == finding.span)?;
+            let name = nearest(&site.function.node, server.routines.of(&site.package.node))?;
+            Some((site.function.span, name.to_owned()))
+        }
+        _ => None,
+    }
 }
 
 /// Checks can be silenced; what can't be read can't be allowed.

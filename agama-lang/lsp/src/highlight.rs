@@ -12,7 +12,7 @@ use agama_lang::symbols::{KEYWORDS, Role};
 pub(crate) const TYPES: [&str; 9] =
     ["keyword", "variable", "parameter", "property", "string", "number", "comment", "function", "namespace"];
 /// The marks, in the order of their bits.
-pub(crate) const MODIFIERS: [&str; 2] = ["declaration", "readonly"];
+pub(crate) const MODIFIERS: [&str; 1] = ["declaration"];
 
 const KEYWORD: u32 = 0;
 const VARIABLE: u32 = 1;

@@ -12,8 +12,9 @@
 //! | `workspace.rs`, `files.rs` | projects, flows and templates around it |
 //! | `scan.rs`, `statement.rs`, `template.rs` | words of a line, even a broken one; what a template posts |
 //! | `origin.rs`, `wit.rs` | where a variable's value comes from, and which properties it has |
+//! | `near.rs` | names that were probably meant |
 //! | `words.rs` | what is said of each word of the language |
-//! | `completion.rs`, `hover.rs`, `navigate.rs`, `outline.rs`, `rename.rs`, `actions.rs`, `highlight.rs`, `folding.rs`, `layout.rs` | the answers |
+//! | `completion.rs`, `signature.rs`, `hover.rs`, `navigate.rs`, `outline.rs`, `rename.rs`, `actions.rs`, `highlight.rs`, `folding.rs`, `layout.rs` | the answers |
 //!
 //! The server knows nothing of the host: routines come in as plain data, files through [`Files`].
 //!
@@ -30,6 +31,7 @@ mod highlight;
 mod hover;
 mod layout;
 mod navigate;
+mod near;
 mod origin;
 mod outline;
 mod rename;
@@ -37,6 +39,7 @@ mod requests;
 mod scan;
 mod server;
 mod settings;
+mod signature;
 mod statement;
 mod template;
 mod text;
@@ -47,7 +50,7 @@ mod workspace;
 
 pub use files::{Disk, Entry, Files};
 pub use server::{End, Server};
-pub use settings::{Format, Routine, Settings};
+pub use settings::{Declared, Format, Routine, Settings};
 pub use transport::Error;
 
 /// Serves an editor over standard input and output until it says `exit`.

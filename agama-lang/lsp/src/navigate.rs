@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use agama_lang::ast::Span;
 use agama_lang::parse::parse_partial;
 use agama_lang::symbols::{CallSite, Symbols, TemplateSite};
-use lsp_types::{DocumentHighlight, DocumentHighlightKind, Location, Range};
+use lsp_types::{DocumentHighlight, DocumentHighlightKind, Location, Position, Range};
 use serde_json::{Value, json};
 
 use crate::address::address_of;
@@ -84,13 +84,18 @@ pub(crate) fn definition(server: &Server, document: &Document, offset: usize) ->
             .collect(),
         Thing::Template(site) => {
             let file = document.path.as_deref().and_then(|path| server.workspace.template(path, &site.path));
-            file.and_then(|file| at_start(&file)).into_iter().collect()
+            file.and_then(|file| on_line(&file, 0)).into_iter().collect()
         }
         Thing::Flow(name) => {
             let entry = server.workspace.flow(document.path.as_deref(), name);
             entry.and_then(|entry| header_of(server, &entry.path)).into_iter().collect()
         }
-        Thing::Routine(_) | Thing::Word(_) => Vec::new(),
+        Thing::Routine(site) => {
+            let routine = server.routines.find(&site.package.node, &site.function.node);
+            let declared = routine.and_then(|routine| routine.declared.as_ref());
+            declared.and_then(|at| on_line(&at.file, at.line)).into_iter().collect()
+        }
+        Thing::Word(_) => Vec::new(),
     };
     json!(found)
 }
@@ -173,8 +178,9 @@ fn here(document: &Document, span: Span) -> Location {
     Location::new(document.uri.clone(), document.text.range(span))
 }
 
-fn at_start(path: &Path) -> Option<Location> {
-    Some(Location::new(address_of(path)?, Range::default()))
+fn on_line(path: &Path, line: u32) -> Option<Location> {
+    let start = Position::new(line, 0);
+    Some(Location::new(address_of(path)?, Range::new(start, start)))
 }
 
 /// The name in the header of a flow's file; its start where it has none.

@@ -4,14 +4,14 @@ use lsp_server::ErrorCode;
 use lsp_types::request::{
     CodeActionRequest, Completion, DocumentHighlightRequest, DocumentSymbolRequest, FoldingRangeRequest,
     Formatting, GotoDefinition, HoverRequest, PrepareRenameRequest, References, Rename, Request,
-    SemanticTokensFullRequest, WorkspaceSymbolRequest,
+    SemanticTokensFullRequest, SignatureHelpRequest, WorkspaceSymbolRequest,
 };
 use lsp_types::{TextDocumentPositionParams, Uri};
 use serde_json::{Value, json};
 
 use crate::document::Document;
 use crate::server::Server;
-use crate::{actions, completion, folding, highlight, hover, layout, navigate, outline, rename};
+use crate::{actions, completion, folding, highlight, hover, layout, navigate, outline, rename, signature};
 
 /// Why there is no answer.
 pub(crate) type Refusal = (ErrorCode, String);
@@ -21,6 +21,9 @@ pub(crate) fn answer(server: &Server, method: &str, params: Value) -> Result<Val
     match method {
         Completion::METHOD => on::<Completion>(server, params, |server, params| {
             at(server, &params.text_document_position, completion::complete)
+        }),
+        SignatureHelpRequest::METHOD => on::<SignatureHelpRequest>(server, params, |server, params| {
+            at(server, &params.text_document_position_params, signature::help)
         }),
         HoverRequest::METHOD => on::<HoverRequest>(server, params, |server, params| {
             at(server, &params.text_document_position_params, hover::hover)

@@ -3,7 +3,10 @@
 use agama_lang::check::facts::{ParamFacts, RoutineFacts};
 use agama_lang::diagnostic::Diagnostic;
 
+use std::path::PathBuf;
+
 use crate::files::Files;
+use crate::near::nearest;
 
 /// Turns a source into its canonical layout, or says why it can't: `(source, file)`.
 pub type Format = fn(&str, &str) -> Result<String, Vec<Diagnostic>>;
@@ -33,6 +36,17 @@ pub struct Routine {
     pub signature: String,
     /// What its WIT says of it.
     pub docs: String,
+    /// Where its WIT stands, if there is a file.
+    pub declared: Option<Declared>,
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The file, as a whole path.
+    pub file: PathBuf,
+    /// The line, from 0.
+    pub line: u32,
 }
 
 /// The known routines.
@@ -43,6 +57,12 @@ impl Routines {
     pub(crate) fn new(mut routines: Vec<Routine>) -> Self {
         routines.sort_by(|a, b| (&a.package, &a.function).cmp(&(&b.package, &b.function)));
         Self(routines)
+    }
+
+    /// The functions of a package.
+    pub(crate) fn of(&self, package: &str) -> impl Iterator<Item = &str> {
+        let found = self.0.iter().filter(move |routine| routine.package == package);
+        found.map(|routine| routine.function.as_str())
     }
 
     pub(crate) fn all(&self) -> &[Routine] {
@@ -65,12 +85,7 @@ impl Routines {
                 signature: found.signature.clone(),
             };
         }
-        let siblings: Vec<&str> = self
-            .0
-            .iter()
-            .filter(|routine| routine.package == package)
-            .map(|routine| routine.function.as_str())
-            .collect();
+        let siblings: Vec<&str> = self.of(package).collect();
         if !siblings.is_empty() {
             return RoutineFacts::Unknown { hint: format!("{package} has: {}", siblings.join(", ")) };
         }
@@ -80,9 +95,8 @@ impl Routines {
         let mut own: Vec<&str> = self.0.iter().map(|routine| routine.package.as_str()).collect();
         own.retain(|name| name.starts_with("agamid."));
         own.dedup();
-        let near = own.iter().find(|name| near(name, package));
         RoutineFacts::Unknown {
-            hint: match near {
+            hint: match nearest(package, own.iter().copied()) {
                 Some(name) => format!("did you mean {name}?"),
                 None => format!("there are: {}", own.join(", ")),
             },
@@ -93,12 +107,4 @@ impl Routines {
 /// A name without the marks that tell WIT's spelling from that of flows.
 fn folded(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase()).collect()
-}
-
-/// Whether one letter more, less or other makes one name the other.
-pub(crate) fn near(a: &str, b: &str) -> bool {
-    let same_start = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count();
-    let same_end = a.chars().rev().zip(b.chars().rev()).take_while(|(x, y)| x == y).count();
-    let (a, b) = (a.chars().count(), b.chars().count());
-    a.abs_diff(b) <= 1 && same_start + same_end + 1 >= a.max(b)
 }

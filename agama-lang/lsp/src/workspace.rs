@@ -161,7 +161,7 @@ impl Search<'_> {
         }
         let Some(name) = flow_name(&path) else { return };
         let source = (self.open)(&path).or_else(|| self.files.read(&path)).unwrap_or_default();
-        let flow = parse_partial(&source, "").0;
+        let flow = parse_partial(header(&source), "").0;
         let inputs = flow.map(|flow| flow.inputs.into_iter().map(|input| input.node).collect());
         let entry = FlowEntry {
             project: project.map(Path::to_owned),
@@ -186,6 +186,23 @@ fn is_project(folder: &Path, files: &dyn Files) -> bool {
 pub(crate) fn flow_name(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?.strip_suffix(".flow")?;
     Some(name.to_owned())
+}
+
+/// The part of a source before its statements: all that other flows see of it.
+fn header(source: &str) -> &str {
+    let mut end = 0;
+    let mut begun = false;
+    for line in source.split_inclusive('\n') {
+        let text = line.trim_start_matches('\u{feff}');
+        let code = text.trim();
+        let top = !text.starts_with([' ', '\t']) && !code.is_empty() && !code.starts_with("//");
+        if top && begun {
+            break;
+        }
+        begun |= top;
+        end += line.len();
+    }
+    source.get(..end).unwrap_or(source)
 }
 
 /// The first comment of a flow: before its header, or between header and statements.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use agama_lsp::{Disk, Error, Routine, Settings};
+use agama_lsp::{Declared, Disk, Error, Routine, Settings};
 use agamid_plugin_host::describe::{self, Described};
 
 use crate::{Exit, compose, out};
@@ -36,10 +36,10 @@ fn routines(plugins: &Path) -> Vec<Routine> {
     let mut found = Vec::new();
     for name in HostWit::iter() {
         let wit = HostWit::get(&name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
-        add(&mut found, &name, describe::of_wit(&wit.unwrap_or_default()));
+        add(&mut found, &name, describe::of_wit(&wit.unwrap_or_default()), None);
     }
     for component in compose::shipped_plugins() {
-        add(&mut found, "a plugin that ships", describe::of_component(&component));
+        add(&mut found, "a plugin that ships", describe::of_component(&component), None);
     }
     let mut files = Vec::new();
     walk(plugins, 0, &mut files);
@@ -47,12 +47,14 @@ fn routines(plugins: &Path) -> Vec<Routine> {
     files.sort_by(|a, b| (a.extension(), a).cmp(&(b.extension(), b)));
     for file in files {
         let shown = file.display().to_string();
-        let described = match std::fs::read(&file) {
-            Err(error) => Err(error.to_string()),
-            Ok(bytes) if shown.ends_with(".wit") => describe::of_wit(&String::from_utf8_lossy(&bytes)),
-            Ok(bytes) => describe::of_component(&bytes),
-        };
-        add(&mut found, &shown, described);
+        match std::fs::read(&file) {
+            Err(error) => add(&mut found, &shown, Err(error.to_string()), None),
+            Ok(bytes) if shown.ends_with(".wit") => {
+                let text = String::from_utf8_lossy(&bytes);
+                add(&mut found, &shown, describe::of_wit(&text), Some((&file, &text)));
+            }
+            Ok(bytes) => add(&mut found, &shown, describe::of_component(&bytes), None),
+        }
     }
     found
 }
@@ -72,13 +74,19 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 }
 
 /// Adds routines in place of those of the same name. What can't be read is told on standard error, which editors keep
-/// in their log: the rest still counts.
-fn add(found: &mut Vec<Routine>, source: &str, described: Result<Vec<Described>, String>) {
+/// in their log: the rest still counts. `wit` is the text they come from, if an editor can open it.
+fn add(
+    found: &mut Vec<Routine>,
+    source: &str,
+    described: Result<Vec<Described>, String>,
+    wit: Option<(&Path, &str)>,
+) {
     match described {
         Err(reason) => out::error(&format!("agamid lsp: {source} is left out: {reason}")),
         Ok(described) => {
             for new in described {
                 found.retain(|old| (&old.package, &old.function) != (&new.package, &new.function));
+                let declared = wit.and_then(|(file, text)| declared(file, text, &new));
                 found.push(Routine {
                     package: new.package,
                     function: new.function,
@@ -86,8 +94,22 @@ fn add(found: &mut Vec<Routine>, source: &str, described: Result<Vec<Described>,
                     result: new.result,
                     signature: new.signature,
                     docs: new.docs,
+                    declared,
                 });
             }
         }
     }
+}
+
+/// The line of a WIT text that declares a function: in its interface, the one that begins with its name.
+fn declared(file: &Path, wit: &str, routine: &Described) -> Option<Declared> {
+    let interface = routine.package.rsplit('.').next()?;
+    let (name, _) = routine.signature.split_once(':')?;
+    let mut lines = wit.lines().zip(0u32..);
+    lines.find(|(line, _)| line.split_whitespace().take(2).eq(["interface", interface]))?;
+    let starts = |line: &str| {
+        line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with(':'))
+    };
+    let (_, line) = lines.find(|(line, _)| starts(line))?;
+    Some(Declared { file: std::path::absolute(file).ok()?, line })
 }

@@ -33,6 +33,16 @@ fn the_name_that_was_meant_is_written() {
 }
 
 #[test]
+fn flows_templates_and_functions_that_were_meant_are_written() {
+    let take = |body: &str, title: &str| taken(&format!("{HEAD}{body}"), title);
+    assert!(take("r = Trigger shop.opt^\nFinish r\n", "Write shop.otp").contains("Trigger shop.otp\n"));
+    let page = take("f = RRF \"lgo^in.html\"\nFinish f.x\n", "Write \"login.html\"");
+    assert!(page.contains("RRF \"login.html\"\n"), "{page}");
+    let call = take("s = Call extras.otp.totp^#newSecrt 1\nFinish s\n", "Write newSecret");
+    assert!(call.contains("Call extras.otp.totp#newSecret 1\n"), "{call}");
+}
+
+#[test]
 fn the_flow_gets_the_name_of_its_file() {
     let marked = "Flow shop.lo^gon\n    Basepath \"shop\"\n\nFinish true\n";
     assert!(taken(marked, "Name the flow shop.login, like its file").starts_with("Flow shop.login\n"));

@@ -152,3 +152,38 @@ fn comments_and_plain_strings_offer_nothing() {
     assert!(offered("// Trigger ^\nFinish true\n").is_empty());
     assert!(offered("Log \"Call ^\"\nFinish true\n").is_empty());
 }
+
+#[test]
+fn the_argument_that_is_typed_is_marked() {
+    let active = |body: &str| -> Option<(String, String)> {
+        let mut editor = Editor::shop();
+        let place = editor.open_at(LOGIN, &format!("{HEAD}{body}"));
+        let help = editor.ask("textDocument/signatureHelp", place).unwrap();
+        let signature = help.get("signatures")?.get(0)?.clone();
+        let label: Vec<u16> = signature["label"].as_str()?.encode_utf16().collect();
+        let at = usize::try_from(signature["activeParameter"].as_u64()?).ok()?;
+        let marked = signature["parameters"].get(at).map_or(String::new(), |parameter| {
+            let bound = |n: usize| usize::try_from(parameter["label"][n].as_u64().unwrap()).unwrap();
+            String::from_utf16(&label[bound(0)..bound(1)]).unwrap()
+        });
+        Some((String::from_utf16(&label).unwrap(), marked))
+    };
+    let user = Some(("agamid.users#find  login: string".to_owned(), "login: string".to_owned()));
+    assert_eq!(active("u = Call agamid.users#find ^"), user);
+    assert_eq!(active("u | E = Call agamid.users#find hint.na^me"), user);
+    assert_eq!(active("u = Call agamid.users#find hint ^").unwrap().1, "", "there is no second one");
+    assert_eq!(
+        active("r = Trigger shop.otp hint ^").unwrap(),
+        ("shop.otp  person  phone".to_owned(), "phone".to_owned())
+    );
+    assert_eq!(active("Trigger shop.otp \"🦎 x\" ph^").unwrap().1, "phone");
+    for body in [
+        "u = Call agamid.users#fi^nd",
+        "u = Call hint name ^",
+        "Log ^",
+        "u = Call agamid.users#find // ^",
+        "^",
+    ] {
+        assert_eq!(active(body), None, "{body}");
+    }
+}

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use agama_lang::check::facts::ParamFacts;
 use agama_lang::diagnostic::Diagnostic;
-use agama_lsp::{Entry, Files, Routine, Server, Settings};
+use agama_lsp::{Declared, Entry, Files, Routine, Server, Settings};
 use lsp_server::{Message, Notification, Request};
 use serde_json::{Value, json};
 
@@ -219,6 +219,9 @@ fn routines() -> Vec<Routine> {
                 params.iter().map(|(name, ty)| format!("{name}: {ty}")).collect::<Vec<_>>().join(", ")
             ),
             docs: docs.to_owned(),
+            declared: package
+                .starts_with("extras.")
+                .then(|| Declared { file: "/w/totp.wit".into(), line: 7 }),
         };
     let user = "option<{id: string, username: string, last-seen: option<u64>}>";
     vec![

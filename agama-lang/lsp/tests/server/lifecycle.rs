@@ -130,7 +130,9 @@ fn no_text_stops_the_server() {
         {
             let place = json!({"textDocument": document, "position": {"line": line, "character": character},
                 "context": {"includeDeclaration": true, "triggerKind": 1}, "newName": "y"});
-            for method in ["completion", "hover", "definition", "references", "documentHighlight"] {
+            for method in
+                ["completion", "signatureHelp", "hover", "definition", "references", "documentHighlight"]
+            {
                 editor.ask(&format!("textDocument/{method}"), place.clone()).unwrap();
             }
             for method in ["prepareRename", "rename"] {

@@ -63,6 +63,15 @@ fn a_flow_leads_to_its_header_and_a_template_to_its_file() {
 }
 
 #[test]
+fn a_routine_leads_to_its_wit_where_there_is_a_file() {
+    assert_eq!(
+        places(&ask("definition", "s = Call extras.otp.totp#newSe^cret hint\nFinish s\n")),
+        ["totp.wit 7:0-0"]
+    );
+    assert_eq!(places(&ask("definition", "s = Call agamid.users#g^et hint\nFinish s.id\n")), [] as [&str; 0]);
+}
+
+#[test]
 fn every_use_of_a_variable_is_a_reference() {
     let body = "page = {page: hint}\npa^ge.$hint = \"page\" // page\nx = page[hint]\nFinish page.page\n";
     assert_eq!(

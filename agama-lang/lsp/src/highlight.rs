@@ -114,19 +114,15 @@ impl<'a> Line<'a> {
         if KEYWORDS.contains(&word) || paired {
             return (KEYWORD, 0);
         }
-        let name = self.text_span(at);
+        let start = self.tokens.get(at).map_or(0, |token| small(token.at.start));
         let variable = document.symbols.variables.get(word);
+        // Definitions stand in the order of the source, so that of an input is the first.
         let definition = variable.and_then(|variable| {
-            variable.definitions.iter().find(|definition| crate::text::bytes(definition.span) == name)
+            variable.definitions.binary_search_by_key(&start, |definition| definition.span.start).ok()
         });
-        let input = variable.is_some_and(|variable| {
-            variable.definitions.iter().any(|definition| definition.role == Role::Input)
-        });
+        let first = variable.and_then(|variable| variable.definitions.first());
+        let input = first.is_some_and(|definition| definition.role == Role::Input);
         (if input { PARAMETER } else { VARIABLE }, if definition.is_some() { DECLARATION } else { 0 })
-    }
-
-    fn text_span(&self, at: usize) -> (usize, usize) {
-        self.tokens.get(at).map_or((0, 0), |token| (token.at.start, token.at.end))
     }
 
     /// Where the qualified name that this word belongs to begins.

@@ -7,6 +7,9 @@ use crate::server::Server;
 use crate::text::small;
 use crate::{template, wit};
 
+/// So many definitions of a variable are asked for its properties, the nearest first.
+const MOST_DEFINITIONS: usize = 20;
+
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin<'a> {
@@ -54,13 +57,17 @@ pub(crate) fn origin<'a>(document: &'a Document, definition: &Definition) -> Ori
         Role::Input | Role::LoopItem => return Origin::Other,
         Role::Assigned => {}
     }
-    if let Some(site) = symbols.templates.iter().find(|site| site.span == here) {
+    // Sites stand in the order of the source.
+    let page = symbols.templates.binary_search_by_key(&here.start, |site| site.span.start);
+    if let Some(site) = page.ok().and_then(|at| symbols.templates.get(at)) {
         return Origin::Page(site);
     }
-    if let Some(site) = symbols.triggers.iter().find(|site| site.span == here) {
+    let subflow = symbols.triggers.binary_search_by_key(&here.start, |site| site.span.start);
+    if let Some(site) = subflow.ok().and_then(|at| symbols.triggers.get(at)) {
         return Origin::Subflow(site);
     }
-    symbols.calls.iter().find(|site| site.span == here).map_or(Origin::Other, Origin::Routine)
+    let call = symbols.calls.binary_search_by_key(&here.start, |site| site.span.start);
+    call.ok().and_then(|at| symbols.calls.get(at)).map_or(Origin::Other, Origin::Routine)
 }
 
 /// The properties that a variable may have at an offset, after going down a path: those of the value it most likely
@@ -73,7 +80,7 @@ pub(crate) fn properties(
     offset: usize,
 ) -> Vec<Property> {
     let mut found: Vec<Property> = Vec::new();
-    for definition in definitions(document, base, offset) {
+    for definition in definitions(document, base, offset).into_iter().take(MOST_DEFINITIONS) {
         found.extend(of_origin(server, document, origin(document, definition), path));
     }
     if path.is_empty()

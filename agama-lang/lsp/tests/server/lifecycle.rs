@@ -129,7 +129,7 @@ fn no_text_stops_the_server() {
             (0..=lines).flat_map(|line| [0, 1, 2, 5, 9, 999_999].map(|column| (line, column)))
         {
             let place = json!({"textDocument": document, "position": {"line": line, "character": character},
-                "context": {"includeDeclaration": true, "triggerKind": 1}, "newName": "y"});
+                "context": {"includeDeclaration": true, "triggerKind": 1, "isRetrigger": false}, "newName": "y"});
             for method in
                 ["completion", "signatureHelp", "hover", "definition", "references", "documentHighlight"]
             {

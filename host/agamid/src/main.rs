@@ -7,10 +7,10 @@
 //! | `settings.rs` | settings: records in the store, seeded and locked by the configuration |
 //! | `compose.rs` | builds the house: the one file that names concrete types |
 //! | `serve.rs` | background jobs, graceful stop; `listen.rs` the listeners, `tls.rs` their certificate |
+//! | `lsp.rs` | `agamid lsp` |
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
 //! | `flow.rs` | `agamid flow check` |
-//! | `lsp.rs` | `agamid lsp` |
 //! | `explain.rs` | `agamid explain` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
@@ -58,13 +58,13 @@ fn main() -> ExitCode {
 fn run(command: cli::Command) -> Result<(), Exit> {
     match command {
         cli::Command::Demo(options) => on_runtime(async { demo::demo(options).await.map_err(Exit::Failed) }),
+        cli::Command::Lsp { plugins, stdio: _ } => lsp::lsp(&plugins),
         cli::Command::Serve { config } => {
             on_runtime(async { serve::serve_file(config).await.map_err(Exit::Failed) })
         }
         cli::Command::Init { dir } => on_runtime(async { init::init(dir).await.map_err(Exit::Failed) }),
         cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, server, json)),
         cli::Command::Flow { tool: cli::FlowTool::Check { paths, format } } => flow::check(&paths, format),
-        cli::Command::Lsp { plugins, stdio: _ } => lsp::lsp(&plugins),
     }
 }
 

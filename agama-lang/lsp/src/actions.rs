@@ -91,7 +91,8 @@ fn meant_of_workspace(server: &Server, document: &Document, finding: &Diagnostic
         Code::MissingFlow => {
             let site = symbols.triggers.iter().find(|site| site.flow.span == finding.span)?;
             let own = document.path.as_deref();
-            let others = server.workspace.flows().filter(|(_, entry)| Some(entry.path.as_path()) != own);
+            let others =
+                server.workspace.flows().filter(|(_, entry)| own.is_none() || entry.path.as_deref() != own);
             let name = nearest(&site.flow.node, others.map(|(name, _)| name))?;
             Some((site.flow.span, name.to_owned()))
         }

@@ -164,7 +164,7 @@ fn flows(server: &Server, document: &Document, list: &mut List) {
     let mut seen = BTreeSet::new();
     for (name, entry) in server.workspace.flows() {
         // A flow can't Trigger itself.
-        if Some(entry.path.as_path()) == own || !seen.insert(name) {
+        if (own.is_some() && entry.path.as_deref() == own) || !seen.insert(name) {
             continue;
         }
         let detail = entry.inputs.join(" ");

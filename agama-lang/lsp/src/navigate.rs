@@ -1,6 +1,6 @@
 //! The thing at a place: where it is defined, and where else it stands.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use agama_lang::ast::Span;
 use agama_lang::parse::parse_partial;
@@ -88,7 +88,8 @@ pub(crate) fn definition(server: &Server, document: &Document, offset: usize) ->
         }
         Thing::Flow(name) => {
             let entry = server.workspace.flow(document.path.as_deref(), name);
-            entry.and_then(|entry| header_of(server, &entry.path)).into_iter().collect()
+            let file = entry.and_then(|entry| entry.path.as_deref());
+            file.and_then(|file| header_of(server, file)).into_iter().collect()
         }
         Thing::Routine(site) => {
             let routine = server.routines.find(&site.package.node, &site.function.node);
@@ -114,7 +115,8 @@ pub(crate) fn references(server: &Server, document: &Document, offset: usize, de
         }
         Thing::Flow(name) => {
             let header = server.workspace.flow(document.path.as_deref(), name);
-            let header = header.filter(|_| declared).and_then(|entry| header_of(server, &entry.path));
+            let header =
+                header.filter(|_| declared).and_then(|entry| header_of(server, entry.path.as_deref()?));
             let mut found: Vec<Location> = header.into_iter().collect();
             found.extend(everywhere(server, |_, symbols| {
                 let sites = symbols.triggers.iter().filter(|site| site.flow.node == name);
@@ -158,11 +160,10 @@ pub(crate) fn highlights(document: &Document, offset: usize) -> Value {
 
 /// The places that `find` names, in every flow of the workspace.
 fn everywhere(server: &Server, find: impl Fn(&Path, &Symbols) -> Vec<Span>) -> Vec<Location> {
-    let paths: Vec<PathBuf> = server.workspace.flows().map(|(_, entry)| entry.path.clone()).collect();
     let mut found = Vec::new();
-    for path in paths {
-        let Some((text, symbols, uri)) = read(server, &path) else { continue };
-        let spans = find(&path, &symbols);
+    for path in server.workspace.files() {
+        let Some((text, symbols, uri)) = read(server, path) else { continue };
+        let spans = find(path, &symbols);
         found.extend(spans.into_iter().map(|span| Location::new(uri.clone(), text.range(span))));
     }
     found

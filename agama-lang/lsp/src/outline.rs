@@ -77,7 +77,7 @@ pub(crate) fn flows(server: &Server, query: &str) -> Value {
     let found = server.workspace.flows().filter(|(name, _)| contains_in_order(name, query));
     let shown: Vec<Value> = found
         .filter_map(|(name, entry)| {
-            let uri = address_of(&entry.path)?;
+            let uri = address_of(entry.path.as_deref()?)?;
             let location = json!({"uri": uri, "range": Range::default()});
             Some(json!({"name": name, "kind": SymbolKind::MODULE, "location": location}))
         })

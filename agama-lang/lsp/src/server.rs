@@ -62,7 +62,7 @@ impl Server {
             files: settings.files,
             routines: Routines::new(settings.routines),
             format: settings.format,
-            workspace: Workspace::default(),
+            workspace: Workspace::new(&settings.flows),
             client: Client::default(),
             documents: BTreeMap::new(),
             phase: Phase::Waiting,

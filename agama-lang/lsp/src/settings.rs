@@ -17,6 +17,8 @@ pub struct Settings {
     pub files: Box<dyn Files>,
     /// Routines that flows can call. Empty: nothing is known, and calls are not checked.
     pub routines: Vec<Routine>,
+    /// Flows that every server has, by name and source.
+    pub flows: Vec<(String, String)>,
     /// The formatter; without one the server offers no formatting.
     pub format: Option<Format>,
 }

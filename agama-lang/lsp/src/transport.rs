@@ -134,7 +134,8 @@ mod tests {
     }
 
     fn spoken_raw(mut input: &[u8]) -> (Result<(), Error>, String) {
-        let settings = Settings { files: Box::new(Disk), routines: Vec::new(), format: None };
+        let settings =
+            Settings { files: Box::new(Disk), routines: Vec::new(), flows: Vec::new(), format: None };
         let mut output = Vec::new();
         let result = serve(&mut Server::new(settings), &mut input, &mut output);
         (result, String::from_utf8(output).unwrap())

@@ -20,14 +20,22 @@ const SKIPPED: [&str; 2] = ["node_modules", "target"];
 /// A flow of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FlowEntry {
-    /// Its file.
-    pub(crate) path: PathBuf,
+    /// Its file; none for one that ships with the server.
+    pub(crate) path: Option<PathBuf>,
     /// The folder of its project, if it belongs to one.
     pub(crate) project: Option<PathBuf>,
     /// Its inputs, in order.
     pub(crate) inputs: Vec<String>,
     /// The comment at its start.
     pub(crate) about: String,
+}
+
+impl FlowEntry {
+    fn of(source: &str, path: Option<PathBuf>, project: Option<PathBuf>) -> Self {
+        let flow = parse_partial(header(source), "").0;
+        let inputs = flow.map(|flow| flow.inputs.into_iter().map(|input| input.node).collect());
+        Self { path, project, inputs: inputs.unwrap_or_default(), about: leading_comment(source) }
+    }
 }
 
 /// The projects and flows below the roots.
@@ -38,9 +46,17 @@ pub(crate) struct Workspace {
     projects: BTreeMap<PathBuf, BTreeSet<String>>,
     /// By qualified name, which is the file's name.
     flows: BTreeMap<String, Vec<FlowEntry>>,
+    /// Those that every server has, as far as the workspace has none of that name.
+    shipped: BTreeMap<String, FlowEntry>,
 }
 
 impl Workspace {
+    /// A workspace without folders; `shipped` are flows that every server has, by name and source.
+    pub(crate) fn new(shipped: &[(String, String)]) -> Self {
+        let entry = |(name, source): &(String, String)| (name.clone(), FlowEntry::of(source, None, None));
+        Self { shipped: shipped.iter().map(entry).collect(), ..Self::default() }
+    }
+
     /// Adds a folder to search. Whoever adds one calls [`Self::refresh`] afterwards.
     pub(crate) fn add_root(&mut self, root: PathBuf) {
         if !self.roots.iter().any(|known| root.starts_with(known)) {
@@ -81,7 +97,9 @@ impl Workspace {
     pub(crate) fn update(&mut self, path: &Path, source: &str, flow: Option<&Flow>) -> bool {
         let Some(name) = flow_name(path) else { return false };
         let (Some(entries), Some(flow)) = (self.flows.get_mut(&name), flow) else { return false };
-        let Some(entry) = entries.iter_mut().find(|entry| entry.path == path) else { return false };
+        let Some(entry) = entries.iter_mut().find(|entry| entry.path.as_deref() == Some(path)) else {
+            return false;
+        };
         let inputs: Vec<String> = flow.inputs.iter().map(|input| input.node.clone()).collect();
         entry.about = leading_comment(source);
         if entry.inputs == inputs {
@@ -110,7 +128,7 @@ impl Workspace {
 
     /// A flow as seen from a file: its own project's flow of that name before those of others.
     pub(crate) fn flow(&self, from: Option<&Path>, name: &str) -> Option<&FlowEntry> {
-        let entries = self.flows.get(name)?;
+        let Some(entries) = self.flows.get(name) else { return self.shipped.get(name) };
         let own = from.and_then(|from| self.project_of(from));
         entries
             .iter()
@@ -120,7 +138,17 @@ impl Workspace {
 
     /// Every flow by name.
     pub(crate) fn flows(&self) -> impl Iterator<Item = (&str, &FlowEntry)> {
-        self.flows.iter().flat_map(|(name, entries)| entries.iter().map(move |entry| (name.as_str(), entry)))
+        let own = self
+            .flows
+            .iter()
+            .flat_map(|(name, entries)| entries.iter().map(move |entry| (name.as_str(), entry)));
+        let shipped = self.shipped.iter().filter(|(name, _)| !self.flows.contains_key(*name));
+        own.chain(shipped.map(|(name, entry)| (name.as_str(), entry)))
+    }
+
+    /// The files of all flows.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.flows.values().flatten().filter_map(|entry| entry.path.as_deref())
     }
 }
 
@@ -161,14 +189,7 @@ impl Search<'_> {
         }
         let Some(name) = flow_name(&path) else { return };
         let source = (self.open)(&path).or_else(|| self.files.read(&path)).unwrap_or_default();
-        let flow = parse_partial(header(&source), "").0;
-        let inputs = flow.map(|flow| flow.inputs.into_iter().map(|input| input.node).collect());
-        let entry = FlowEntry {
-            project: project.map(Path::to_owned),
-            inputs: inputs.unwrap_or_default(),
-            about: leading_comment(&source),
-            path,
-        };
+        let entry = FlowEntry::of(&source, Some(path), project.map(Path::to_owned));
         into.flows.entry(name).or_default().push(entry);
     }
 }

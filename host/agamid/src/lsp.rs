@@ -20,6 +20,7 @@ pub(crate) fn lsp(plugins: &Path) -> Result<(), Exit> {
     let settings = Settings {
         files: Box::new(Disk),
         routines: routines(plugins),
+        flows: flows().map_err(Exit::Failed)?,
         // One line to give the editor a formatter: `Some(agama_lang::format::format)`.
         format: None,
     };
@@ -28,6 +29,18 @@ pub(crate) fn lsp(plugins: &Path) -> Result<(), Exit> {
         Error::NoShutdown => Exit::Errors,
         Error::Stream(_) => Exit::Failed(error.to_string()),
     })
+}
+
+/// The flows that ship, by name and source.
+fn flows() -> Result<Vec<(String, String)>, String> {
+    let mut found = Vec::new();
+    for project in compose::shipped(true)? {
+        let sources = project
+            .flows()
+            .map(|(name, _, source)| (name.to_owned(), String::from_utf8_lossy(source).into_owned()));
+        found.extend(sources);
+    }
+    Ok(found)
 }
 
 /// The server's routines, those of the plugins that ship, and those found in a folder. Sources come last: they know

@@ -109,7 +109,7 @@ fn results_errors_and_configurations_offer_their_properties() {
 #[test]
 fn flows_are_offered_after_trigger_with_their_inputs() {
     let items = offered("r = Trigger shop.^\n");
-    assert_eq!(labels(&items), ["shop.menu", "shop.otp"], "not the flow itself");
+    assert_eq!(labels(&items), ["shop.menu", "shop.otp", "demo.password"], "not the flow itself");
     insta::assert_snapshot!(items[1]["documentation"]["value"].as_str().unwrap());
     let marked = format!("{HEAD}r = Trigger sh.o^\nFinish true\n");
     assert!(chosen(&marked, "shop.otp").contains("r = Trigger shop.otp\n"), "the whole name is replaced");

@@ -10,14 +10,14 @@ const LOGIN: &str = "/w/shop/code/shop.login.flow";
 fn a_file_that_breaks_shows_its_error_and_mended_shows_none() {
     let mut editor = Editor::shop();
     editor.open(LOGIN, "Flow shop.login\r\n    Basepath \"shop\"\r\n\r\nname = \"🦎🦎\"\r\nFinish name\r\n");
-    assert_eq!(editor.findings(LOGIN), []);
+    assert_eq!(editor.errors(LOGIN), []);
 
     editor.change(LOGIN, (4, 0), (4, 11), "When name is");
     let broken = editor.findings(LOGIN);
     assert_eq!((broken[0].0.as_str(), broken[0].1), ("AGM0107", 4), "{broken:?}");
 
     editor.change(LOGIN, (4, 12), (4, 12), " not null\r\n    Finish name\r\nFinish false");
-    assert_eq!(editor.findings(LOGIN), []);
+    assert_eq!(editor.errors(LOGIN), []);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn places_are_counted_in_utf16_units_behind_astral_characters() {
     assert_eq!(editor.findings(LOGIN), [("AGM0204".to_owned(), 3, 11, 17)]);
     // The lizard has two units: what is typed behind it lands behind it.
     editor.change(LOGIN, (3, 7), (3, 17), "\"");
-    assert_eq!(editor.findings(LOGIN), []);
+    assert_eq!(editor.errors(LOGIN), []);
     editor.change(LOGIN, (3, 8), (3, 8), " x");
     assert_eq!(editor.findings(LOGIN), [("AGM0204".to_owned(), 3, 9, 10)]);
 }
@@ -43,7 +43,7 @@ fn a_whole_text_can_be_sent_instead_of_a_range() {
         "textDocument/didChange",
         json!({"textDocument": document, "contentChanges": [{"text": text}]}),
     );
-    assert_eq!(editor.findings(LOGIN), []);
+    assert_eq!(editor.errors(LOGIN), []);
 }
 
 #[test]
@@ -59,15 +59,15 @@ fn templates_flows_and_routines_of_the_project_are_known() {
         t = Call unknown.plugin.iface#f\n\
         Finish form.login\n";
     editor.open(LOGIN, source);
-    let found: Vec<(String, u64)> =
-        editor.findings(LOGIN).into_iter().map(|found| (found.0, found.1)).collect();
-    let expected = [("AGM0208", 4), ("AGM0210", 5), ("AGM0209", 6), ("AGM0212", 7), ("AGM0211", 8)];
-    let expected: Vec<(String, u64)> =
-        expected.iter().map(|(code, line)| ((*code).to_owned(), *line)).collect();
-    for finding in &expected {
-        assert!(found.contains(finding), "{finding:?} is missing in {found:?}");
-    }
-    assert!(!found.iter().any(|(_, line)| *line == 9), "a plugin may be on the server only: {found:?}");
+    let found = editor.errors(LOGIN);
+    let expected = [("AGM0208", 4), ("AGM0209", 6), ("AGM0212", 7), ("AGM0211", 8)];
+    assert_eq!(
+        found,
+        expected.map(|(code, line)| (code.to_owned(), line)),
+        "a plugin may be on the server only"
+    );
+    let surplus = editor.findings(LOGIN).into_iter().find(|found| found.0 == "AGM0210");
+    assert_eq!(surplus.map(|found| found.1), Some(5));
 }
 
 #[test]
@@ -145,9 +145,26 @@ fn workspace_folders_come_and_go() {
 }
 
 #[test]
-fn the_message_says_how_to_mend_it() {
+fn flows_that_every_server_has_are_known_without_a_file() {
     let mut editor = Editor::shop();
-    editor.open(LOGIN, "Flow shop.login\n    Basepath \"shop\"\n\nx = 1 + 2\nFinish true\n");
-    let finding = &editor.shown[&uri(LOGIN)][0];
-    insta::assert_snapshot!(serde_json::to_string_pretty(finding).unwrap());
+    editor.open(LOGIN, "Flow shop.login\n    Basepath \"shop\"\n\nr = Trigger demo.password 1 2\nFinish r\n");
+    assert_eq!(editor.errors(LOGIN), []);
+    assert!(editor.findings(LOGIN).iter().any(|found| found.0 == "AGM0210"), "its inputs are known too");
+    let place = json!({"textDocument": {"uri": uri(LOGIN)}, "position": {"line": 3, "character": 16}});
+    let hover = editor.ask("textDocument/hover", place.clone()).unwrap().to_string();
+    assert!(hover.contains("Asks for the password.") && hover.contains("loginHint"), "{hover}");
+    assert_eq!(editor.ask("textDocument/definition", place.clone()).unwrap(), json!([]));
+    let offered = editor.ask("textDocument/completion", place).unwrap().to_string();
+    assert!(offered.contains("demo.password"), "{offered}");
+}
+
+#[test]
+fn the_message_says_how_to_mend_it() {
+    let source = "Flow shop.login\n    Basepath \"shop\"\n\nx = 1 + 2\nFinish true\n";
+    let mut editor = Editor::shop();
+    editor.open(LOGIN, source);
+    let shown = &editor.shown[&uri(LOGIN)][0];
+    let found = agama_lang::parse::parse(source, "").1.remove(0);
+    assert_eq!(shown["message"], format!("{}\n{}", found.message, found.hint.unwrap()));
+    assert_eq!((&shown["code"], &shown["source"]), (&json!(found.code.number()), &json!("agama")));
 }

@@ -10,6 +10,9 @@ use crate::{template, wit};
 /// So many definitions of a variable are asked for its properties, the nearest first.
 const MOST_DEFINITIONS: usize = 20;
 
+/// A page is put together from no more templates than these.
+const MOST_TEMPLATES: usize = 32;
+
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin<'a> {
@@ -119,11 +122,34 @@ fn of_origin(server: &Server, document: &Document, origin: Origin<'_>, path: &[S
     }
 }
 
-/// The fields that a page posts, when its template can be read.
+/// The fields that a page posts, when its template can be read: its own, and those of templates that it takes in.
 pub(crate) fn posted(server: &Server, document: &Document, site: &TemplateSite) -> Vec<String> {
-    let file = document.path.as_deref().and_then(|path| server.workspace.template(path, &site.path));
-    let text = file.and_then(|file| server.text_of(&file));
-    text.map(|text| template::fields(text.source())).unwrap_or_default()
+    let Some(file) = document.path.as_deref() else { return Vec::new() };
+    let mut paths = vec![site.path.clone()];
+    let mut fields: Vec<String> = Vec::new();
+    let mut next = 0;
+    while let Some(path) = paths.get(next).cloned() {
+        next += 1;
+        let found = server.workspace.template(file, &path).and_then(|file| server.text_of(&file));
+        let Some(text) = found else { continue };
+        fields.extend(
+            template::fields(text.source())
+                .into_iter()
+                .filter(|name| !fields.contains(name))
+                .collect::<Vec<_>>(),
+        );
+        let beside = path.rsplit_once('/').map(|(folder, _)| folder);
+        for taken in template::includes(text.source()) {
+            // Jinja counts from the templates root, FreeMarker from the template's folder.
+            let near = beside.map(|folder| format!("{folder}/{taken}"));
+            let all = [Some(taken), near].into_iter().flatten();
+            paths.extend(all.filter(|path| !paths.contains(path)).collect::<Vec<_>>());
+        }
+        if paths.len() > MOST_TEMPLATES {
+            break;
+        }
+    }
+    fields
 }
 
 /// What `Finish` gives to the `Trigger` that waits for it.

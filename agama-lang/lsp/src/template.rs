@@ -34,6 +34,18 @@ pub(crate) fn fields(template: &str) -> Vec<String> {
     names
 }
 
+/// The templates that a template takes in: `{% include "x" %}`, `{% extends "x" %}`, `<#include "x">`.
+pub(crate) fn includes(template: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for word in ["{% include ", "{% extends ", "{%- include ", "<#include "] {
+        for (at, _) in template.match_indices(word) {
+            let rest = template.get(at + word.len()..).unwrap_or_default().trim_start();
+            found.extend(quoted(rest).filter(|path| !found.contains(path)));
+        }
+    }
+    found
+}
+
 /// The value of an attribute: `name="x"`, `name='x'`, `name=x`.
 fn attribute(element: &str, name: &str) -> Option<String> {
     let wanted = format!("{name}=");
@@ -56,7 +68,13 @@ fn quoted(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::fields;
+    use super::{fields, includes};
+
+    #[test]
+    fn templates_that_are_taken_in_are_named_once() {
+        let template = "{% extends 'a/base.html' %}{% include \"p.html\" %}<#include \"q.ftl\">{%- include \"p.html\" %}";
+        assert_eq!(includes(template), ["p.html", "a/base.html", "q.ftl"]);
+    }
 
     #[test]
     fn fields_come_from_elements_and_form_macros_in_order() {

@@ -78,6 +78,12 @@ fn the_fields_that_the_page_posts_are_offered_even_while_the_line_is_broken() {
 }
 
 #[test]
+fn fields_of_templates_that_a_page_takes_in_are_offered_too() {
+    let items = offered("form = RRF \"whole.html\"\nLog form.^\nFinish true\n");
+    assert_eq!(labels(&items), ["own", "login", "password", "go", "more"], "though they take in each other");
+}
+
+#[test]
 fn the_page_shown_last_leads() {
     let body = "form = RRF \"login.html\"\nform = RRF \"odd.html\"\nLog form.^\nFinish true\n";
     assert_eq!(labels(&offered(body))[0], "odd key");
@@ -130,7 +136,7 @@ fn routines_are_offered_after_call_with_their_signature() {
 fn templates_are_offered_in_the_string_of_a_page() {
     assert_eq!(
         labels(&offered("form = RRF \"^\"\n")),
-        ["login.html", "odd.html"],
+        ["login.html", "more.html", "odd.html", "whole.html"],
         "below the base path, no styles"
     );
     let marked = format!("{HEAD}form = RRF \"lo^\nFinish true\n");

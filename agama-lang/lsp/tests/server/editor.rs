@@ -59,6 +59,11 @@ pub(crate) const SHOP: &[(&str, &str)] = &[
         "{{ forms.text(\"login\", \"Name\") }}{{ forms.password(\"password\", \"P\") }}<button name=\"go\">",
     ),
     ("/w/shop/web/shop/odd.html", "<input name=\"odd key\">"),
+    (
+        "/w/shop/web/shop/whole.html",
+        "{% include \"shop/login.html\" %}{% include \"more.html\" %}<input name=\"own\">",
+    ),
+    ("/w/shop/web/shop/more.html", "{% include \"shop/whole.html\" %}<input name=\"more\">"),
     ("/w/shop/web/shop/style.css", ""),
     ("/w/shop/web/other/page.html", ""),
 ];

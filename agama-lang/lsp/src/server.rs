@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use agama_lang::diagnostic::Severity;
+use agama_lang::diagnostic::{Code, Severity};
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::notification::{
     DidChangeTextDocument, DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidCloseTextDocument,
     DidOpenTextDocument, DidSaveTextDocument, Notification as _, PublishDiagnostics,
 };
 use lsp_types::{
-    Diagnostic, DiagnosticSeverity, DidChangeTextDocumentParams, DidChangeWorkspaceFoldersParams,
-    DidCloseTextDocumentParams, DidOpenTextDocumentParams, NumberOrString, PublishDiagnosticsParams, Uri,
+    Diagnostic, DiagnosticSeverity, DiagnosticTag, DidChangeTextDocumentParams,
+    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, NumberOrString,
+    PublishDiagnosticsParams, Uri,
 };
 use serde_json::{Value, json};
 
@@ -259,6 +260,8 @@ pub(crate) fn diagnostic(document: &Document, finding: &agama_lang::diagnostic::
         severity: Some(severity),
         code: Some(NumberOrString::String(finding.code.number().to_owned())),
         source: Some("agama".to_owned()),
+        // Editors fade what is of no use.
+        tags: (finding.code == Code::Unreachable).then(|| vec![DiagnosticTag::UNNECESSARY]),
         message,
         ..Diagnostic::default()
     }

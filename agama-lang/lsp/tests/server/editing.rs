@@ -168,3 +168,12 @@ fn the_message_says_how_to_mend_it() {
     assert_eq!(shown["message"], format!("{}\n{}", found.message, found.hint.unwrap()));
     assert_eq!((&shown["code"], &shown["source"]), (&json!(found.code.number()), &json!("agama")));
 }
+
+#[test]
+fn what_nothing_reaches_is_faded() {
+    let mut editor = Editor::shop();
+    editor.open(LOGIN, "Flow shop.login\n    Basepath \"shop\"\n\nFinish true\nLog 1\n");
+    let shown = editor.shown[&uri(LOGIN)].as_array().unwrap();
+    let unreachable = shown.iter().find(|finding| finding["code"] == "AGM0205").unwrap();
+    assert_eq!(unreachable["tags"], json!([1]));
+}

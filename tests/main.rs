@@ -6,6 +6,7 @@
 mod cli;
 mod clients;
 mod durability;
+mod lsp;
 mod protocol;
 mod reload;
 mod restart;

@@ -8,6 +8,7 @@ use crate::support::server::root;
 /// Who may depend on whom (ARCHITECTURE.md).
 const ARROWS: &[(&str, &[&str])] = &[
     ("agama-lang", &[]),
+    ("agama-lsp", &["agama-lang"]),
     ("agamid-core", &[]),
     ("agamid-store", &["agamid-core"]),
     ("agamid-web", &["agamid-core"]),
@@ -130,7 +131,7 @@ fn every_admin_path_and_every_host_module_is_in_the_docs() {
 /// All our Rust files outside the tests.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for folder in ["agama-lang/src", "host", "xtask/src", "plugins"] {
+    for folder in ["agama-lang/src", "agama-lang/lsp/src", "host", "xtask/src", "plugins"] {
         walk(&root().join(folder), &mut found);
     }
     assert!(found.len() > 50, "the walk found the sources");

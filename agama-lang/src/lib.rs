@@ -23,5 +23,6 @@ pub mod parse;
 pub mod report;
 pub mod source;
 pub mod state;
+pub mod symbols;
 pub mod value;
 pub mod vm;

@@ -25,11 +25,17 @@ mod grammar {
 
 /// Parses a source text. The tree is there when no error was found.
 pub fn parse(source: &str, file: &str) -> (Option<Flow>, Vec<Diagnostic>) {
+    let (flow, found) = parse_partial(source, file);
+    let clean = !crate::diagnostic::has_errors(&found);
+    (flow.filter(|_| clean), found)
+}
+
+/// Parses a source text, and answers what could be read of it even when there are errors: for editors.
+pub fn parse_partial(source: &str, file: &str) -> (Option<Flow>, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let mut sink = Sink::new(source, file, &mut found);
     let lines = crate::layout::lines(source, &mut sink);
     let flow = block::flow(&lines, &mut sink);
     found.sort_by_key(|finding| (finding.span.start, finding.span.end));
-    let clean = !crate::diagnostic::has_errors(&found);
-    (flow.filter(|_| clean), found)
+    (flow, found)
 }

@@ -19,7 +19,18 @@ pub(crate) fn test(root: &Path) -> Result<(), Failure> {
             .current_dir(root),
     )?;
     in_node(root, "clients", &[])?;
+    extension(root)?;
     browser(root)
+}
+
+/// The VS Code extension: its own tests, which also package it.
+fn extension(root: &Path) -> Result<(), Failure> {
+    if !install::node() {
+        return skip("VS Code extension", "Node.js is not installed");
+    }
+    let folder = root.join("sdk").join("vscode");
+    run(&folder, "npm", &["ci", "--no-fund", "--no-audit"])?;
+    run(&folder, "npm", &["test"])
 }
 
 /// The journeys in headless Chromium.

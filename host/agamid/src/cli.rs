@@ -61,6 +61,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         tool: FlowTool,
     },
+    /// Language server for .flow, for editors: speaks the Language Server Protocol on standard input and output.
+    Lsp {
+        /// Where to look for plugins, built (.wasm) or as source (.wit), besides those that ship.
+        #[arg(long, default_value = "plugins")]
+        plugins: PathBuf,
+        /// What some editors pass; standard input and output are used anyway.
+        #[arg(long, hide = true)]
+        stdio: bool,
+    },
 }
 
 /// `agamid key …`

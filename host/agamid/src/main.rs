@@ -7,6 +7,7 @@
 //! | `settings.rs` | settings: records in the store, seeded and locked by the configuration |
 //! | `compose.rs` | builds the house: the one file that names concrete types |
 //! | `serve.rs` | background jobs, graceful stop; `listen.rs` the listeners, `tls.rs` their certificate |
+//! | `lsp.rs` | `agamid lsp` |
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
 //! | `flow.rs` | `agamid flow check` |
@@ -24,6 +25,7 @@ mod flow;
 mod init;
 mod key;
 mod listen;
+mod lsp;
 mod out;
 mod seed;
 mod serve;
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
 fn run(command: cli::Command) -> Result<(), Exit> {
     match command {
         cli::Command::Demo(options) => on_runtime(async { demo::demo(options).await.map_err(Exit::Failed) }),
+        cli::Command::Lsp { plugins, stdio: _ } => lsp::lsp(&plugins),
         cli::Command::Serve { config } => {
             on_runtime(async { serve::serve_file(config).await.map_err(Exit::Failed) })
         }

@@ -8,12 +8,14 @@
 //! | `set.rs` | routines by name: host modules and plugins; proofs |
 //! | `types.rs`, `convert.rs` | WIT types; values across the border |
 //! | `call.rs` | one call: fresh store, limits |
+//! | [`describe`] | routines as their WIT describes them, for tools |
 //!
 //! To add a WIT type: a variant in `types.rs`, its arms in `convert.rs`.
 
 mod call;
 mod compiled;
 mod convert;
+pub mod describe;
 mod host;
 pub mod manifest;
 mod plugin;

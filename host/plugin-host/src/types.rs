@@ -119,7 +119,10 @@ pub(crate) fn of_component(bytes: &[u8]) -> Result<Exports, String> {
     Ok(Exports { interfaces, imports })
 }
 
-fn functions(resolve: &Resolve, interface: &wit_parser::Interface) -> Result<Interface, Unsupported> {
+pub(crate) fn functions(
+    resolve: &Resolve,
+    interface: &wit_parser::Interface,
+) -> Result<Interface, Unsupported> {
     let mut found = BTreeMap::new();
     for (name, function) in &interface.functions {
         let fails = |what| Unsupported { function: name.clone(), what };

@@ -192,11 +192,11 @@ impl Body {
         let mut text = self.variable(path.slot).to_owned();
         for access in path.accessors.iter().take(steps) {
             match access {
-                Access::Name(name) if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+                Access::Name(name) if is_name(name) => {
                     text.push('.');
                     text.push_str(name);
                 }
-                Access::Name(name) => text.push_str(&format!(".\"{name}\"")),
+                Access::Name(name) => text.push_str(&format!(".\"{}\"", name.replace('"', "\\u0022"))),
                 Access::NameIn(slot) => text.push_str(&format!(".${}", self.variable(*slot))),
                 Access::Index(index) => text.push_str(&format!("[{index}]")),
                 Access::IndexIn(slot) => text.push_str(&format!("[{}]", self.variable(*slot))),
@@ -288,6 +288,12 @@ impl Body {
             Instruction::NoFinish => "no finish".to_owned(),
         }
     }
+}
+
+/// Whether a property can be written without quotes.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 impl fmt::Display for Program {

@@ -211,9 +211,9 @@ impl Lowering<'_> {
     /// Emits a condition; falls through when it holds. Answers the jumps taken when it does not.
     fn condition(&mut self, condition: &Condition, span: Span) -> Vec<u32> {
         match condition {
-            Condition::Compare { left, right, negated, .. } => {
+            Condition::Compare { left, right, negated, span } => {
                 let (left, right) = (self.simple(left), self.simple(right));
-                vec![self.emit(Instruction::JumpUnless { left, right, negated: *negated, to: 0 }, span)]
+                vec![self.emit(Instruction::JumpUnless { left, right, negated: *negated, to: 0 }, *span)]
             }
             Condition::And(parts) => parts.iter().flat_map(|part| self.condition(part, span)).collect(),
             Condition::Or(parts) => {

@@ -28,7 +28,7 @@ pub fn parse(source: &str, file: &str) -> (Option<Flow>, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let mut sink = Sink::new(source, file, &mut found);
     let lines = crate::layout::lines(source, &mut sink);
-    let flow = block::flow(&lines, &mut sink);
+    let flow = lines.and_then(|lines| block::flow(&lines, &mut sink));
     found.sort_by_key(|finding| (finding.span.start, finding.span.end));
     let clean = !crate::diagnostic::has_errors(&found);
     (flow.filter(|_| clean), found)

@@ -1,21 +1,25 @@
 //! Blocks, from indents.
 
-use super::explain::explain;
+use super::explain::{self, Opens};
 use super::header::header;
-use super::line::{LineNode, Reader};
+use super::line::{LineNode, Mistake, Reader};
 use crate::ast::{Flow, LoopBody, MatchArm, Quit, Stmt, StmtKind, TemplateOverride};
 use crate::diagnostic::{Code, Sink};
 use crate::layout::{Line, MAX_NESTING};
 
 /// Reads a whole flow.
 pub(super) fn flow(lines: &[Line], sink: &mut Sink<'_>) -> Option<Flow> {
-    let (mut flow, used) = header(lines, sink);
-    if used == 0 {
-        return None;
+    let header = header(lines, sink)?;
+    let mut flow = header.flow;
+    let mut blocks = Blocks { lines, at: header.used, open: vec![0], sink };
+    if header.body_indent > 0 {
+        // Reported by the header; read where it stands, for its other mistakes.
+        blocks.open.push(header.body_indent);
+        flow.body = blocks.statements(header.body_indent);
+        blocks.open.pop();
     }
-    let mut blocks = Blocks { lines, at: used, open: vec![0], sink };
-    flow.body = blocks.statements(0);
-    if flow.body.is_empty() && !lines.is_empty() && lines.len() <= used {
+    flow.body.extend(blocks.statements(0));
+    if flow.body.is_empty() && lines.len() <= header.used {
         let hint = "write at least a Finish, starting in column 1";
         sink.error(Code::NoStatements, flow.name.span, "the flow has no statements", hint);
     }
@@ -128,13 +132,13 @@ impl<'a> Blocks<'a, '_> {
         self.at += 1;
         let mut reader = Reader::new(line);
         let read = reader.statement();
-        for mistake in reader.mistakes {
-            self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
-        }
+        self.report(reader.mistakes);
         let node = match read {
             Ok(node) => node,
             Err(at) => {
-                explain(line, at, self.sink);
+                if !line.reported {
+                    explain::statement(line, at, self.sink);
+                }
                 self.recover(line);
                 return (None, None);
             }
@@ -147,7 +151,7 @@ impl<'a> Blocks<'a, '_> {
                 self.misplaced(
                     line,
                     "this Otherwise belongs to no When or Match",
-                    "Otherwise follows the block of a When or Match, in the same column, and once",
+                    "Otherwise follows directly on the block of a When or Match, in the same column, and once",
                 );
                 self.recover(line);
                 return (None, None);
@@ -184,11 +188,28 @@ impl<'a> Blocks<'a, '_> {
         (Some(Stmt { kind, span: line.whole() }), None)
     }
 
-    /// After a line that could not be read: what is indented below it is read for its own mistakes, and dropped.
+    /// After a line that could not be read: what is indented below it is read for its own mistakes, and dropped; so is
+    /// an `Otherwise` that may belong to it.
     fn recover(&mut self, line: &Line) {
-        if self.peek().is_some_and(|next| next.indent > line.indent) && self.open.len() <= MAX_NESTING {
-            self.block(line, Self::statements);
+        if line.text.starts_with("/*") && !line.text.contains("*/") {
+            let rest = self.lines.get(self.at..).unwrap_or_default();
+            self.at += rest.iter().position(|line| line.text.contains("*/")).map_or(0, |end| end + 1);
         }
+        if self.peek().is_none_or(|next| next.indent <= line.indent) || self.open.len() > MAX_NESTING {
+            return;
+        }
+        match explain::opens(&line.text) {
+            Opens::Loop => drop(self.block(line, Self::loop_body)),
+            Opens::Arms => drop(self.block(line, Self::arms)),
+            Opens::Overrides => drop(self.overrides(line)),
+            Opens::Statements => drop(self.block(line, Self::statements)),
+            Opens::Header => {
+                while self.peek().is_some_and(|next| next.indent > line.indent) {
+                    self.at += 1;
+                }
+            }
+        }
+        self.otherwise(line);
     }
 
     fn otherwise(&mut self, line: &Line) -> Vec<Stmt> {
@@ -206,19 +227,22 @@ impl<'a> Blocks<'a, '_> {
             self.at += 1;
             let mut reader = Reader::new(line);
             let label = reader.label();
-            for mistake in reader.mistakes {
-                self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
-            }
-            if label.is_err() {
-                let hint = "below Match stand labels (a literal or a variable), and indented below each its statements";
-                self.sink.error(Code::Syntax, line.whole(), "this is no label of a Match", hint);
-            }
+            self.report(reader.mistakes);
+            let Ok(label) = label else {
+                explain::label(line, self.sink);
+                self.recover(line);
+                continue;
+            };
             let body = self.block(line, Self::statements);
-            if let Ok(label) = label {
-                found.push(MatchArm { label, body });
-            }
+            found.push(MatchArm { label, body });
         }
         found
+    }
+
+    fn report(&mut self, mistakes: Vec<Mistake>) {
+        for mistake in mistakes {
+            self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
+        }
     }
 
     fn loop_body(&mut self, indent: usize) -> Option<LoopBody> {
@@ -252,6 +276,15 @@ impl<'a> Blocks<'a, '_> {
 
     fn overrides(&mut self, line: &Line) -> Vec<TemplateOverride> {
         match self.peek() {
+            Some(next) if next.indent > line.indent && !next.text.starts_with(['O', '"']) => {
+                // No attempt at overrides: an indented statement, reported as such.
+                let message = format!("this line starts in column {}, below a Trigger", next.indent + 1);
+                let hint =
+                    "below Trigger only Override templates is indented; align a statement with the Trigger";
+                self.sink.error(Code::Indentation, next.whole(), message, hint);
+                self.block(line, Self::statements);
+                Vec::new()
+            }
             Some(next) if next.indent > line.indent => self.block(line, Self::override_block),
             _ => Vec::new(),
         }
@@ -260,19 +293,21 @@ impl<'a> Blocks<'a, '_> {
     fn override_block(&mut self, indent: usize) -> Vec<TemplateOverride> {
         let mut found = Vec::new();
         let mut head = true;
+        let mut bad = false;
         while let Some(line) = self.in_block(indent) {
             self.at += 1;
             let mut reader = Reader::new(line);
             match reader.overrides(head) {
                 Ok(pairs) => found.extend(pairs),
+                // Once a block: a pair broken over lines is one mistake.
+                Err(_) if bad => {}
                 Err(_) => {
-                    let hint = "below Trigger stands: Override templates \"path\" \"replacement\", more pairs one a line in the same column";
-                    self.sink.error(Code::Syntax, line.whole(), "these are no template overrides", hint);
+                    bad = true;
+                    let hint = "write: Override templates \"path\" \"replacement\"; further pairs behind it, or one a line in the same column";
+                    self.sink.error(Code::Syntax, line.whole(), "overrides are pairs of strings", hint);
                 }
             }
-            for mistake in reader.mistakes {
-                self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
-            }
+            self.report(reader.mistakes);
             head = false;
         }
         found

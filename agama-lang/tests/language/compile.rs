@@ -20,12 +20,17 @@ fn legal_programs_compile_without_errors() {
 
 #[test]
 fn illegal_programs_are_refused_with_a_message_that_teaches() {
+    let mut accepted = Vec::new();
     for (name, source) in fixtures("err") {
         let compiled = compile(&source, &format!("{name}.flow"), &NoFacts);
-        assert!(compiled.program.is_none() && has_errors(&compiled.diagnostics), "{name} compiles");
+        if compiled.program.is_some() || !has_errors(&compiled.diagnostics) {
+            accepted.push(name);
+            continue;
+        }
         let said: Vec<String> = compiled.diagnostics.iter().map(|finding| render(finding, &source)).collect();
         insta::with_settings!({ snapshot_path => "../snapshots/err", prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(name.as_str(), said.join("\n"));
         });
     }
+    assert!(accepted.is_empty(), "these compile: {accepted:?}");
 }

@@ -90,20 +90,44 @@ impl Script {
     }
 
     /// Runs the script; at each effect `look` may give another state to go on with. Answers the transcript.
-    fn play(&self, mut look: impl FnMut(&State) -> Option<State>) -> String {
+    pub(crate) fn play(&self, mut look: impl FnMut(&State) -> Option<State>) -> String {
         let mut answers: VecDeque<_> = self.answers.iter().cloned().collect();
         let inputs = Map::from_iter([("given".to_owned(), Value::from("an input"))]);
-        let limits = Limits { fuel: 20_000, heap_bytes: 64 * 1024, collection_size: 1_000, depth: 8 };
-        let (mut state, mut effect) = vm::start(&self.flows, &self.first, inputs, &limits);
+        let (mut state, mut effect) = vm::start(&self.flows, &self.first, inputs, &LIMITS);
         let mut out = String::new();
         for _ in 0..500 {
             state = look(&state).unwrap_or(state);
-            let Some(answer) = respond(&mut answers, &mut out, effect) else { return out };
-            writeln!(out, "  <- {answer:?}").unwrap();
-            (state, effect) = vm::resume(&self.flows, state, answer, &limits);
+            let Some(answer) = respond(&mut answers, &mut out, effect) else { return readable(&out) };
+            if !matches!(answer, Resume::Continue) {
+                writeln!(out, "  <- {answer:?}").unwrap();
+            }
+            (state, effect) = vm::resume(&self.flows, state, answer, &LIMITS);
         }
         panic!("the script does not end:\n{out}");
     }
+}
+
+/// What the runs of fixtures may use up.
+pub(crate) const LIMITS: Limits =
+    Limits { fuel: 20_000, heap_bytes: 64 * 1024, collection_size: 1_000, depth: 8 };
+
+/// Long lines cut, equal lines counted.
+fn readable(transcript: &str) -> String {
+    let mut out = String::new();
+    let mut lines = transcript.lines().peekable();
+    while let Some(line) = lines.next() {
+        let mut times = 1;
+        while lines.next_if_eq(&line).is_some() {
+            times += 1;
+        }
+        let shown: String = line.chars().take(300).collect();
+        out.push_str(&shown);
+        if shown.len() < line.len() {
+            write!(out, "… ({} bytes)", line.len()).unwrap();
+        }
+        out.push_str(&if times > 1 { format!(" (×{times})\n") } else { "\n".to_owned() });
+    }
+    out
 }
 
 fn json(text: &str) -> Value {
@@ -179,6 +203,10 @@ fn returned(answers: &mut VecDeque<(String, String)>) -> Resume {
         "value" => Resume::Returned(Ok(json(&text))),
         "secret" => Resume::Returned(Ok(Value::secret(text))),
         "error" => Resume::Returned(Err(CallError::new("failed", text))),
+        "deep" => {
+            let depth: usize = text.parse().unwrap();
+            Resume::Returned(Ok((0..depth).fold(Value::Null, |inner, _| Value::List(vec![inner]))))
+        }
         other => panic!("{other} answers no call"),
     }
 }

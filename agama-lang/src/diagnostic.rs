@@ -146,6 +146,11 @@ impl<'a> Sink<'a> {
         self.push(Severity::Warning, code, span, message.into(), hint.into());
     }
 
+    /// How many findings there are already.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     /// The source's lines.
     pub fn lines(&self) -> &LineIndex<'a> {
         &self.index

@@ -5,10 +5,10 @@ use crate::ast::Span;
 use crate::diagnostic::{Code, Sink};
 use crate::source::to_u32;
 
-/// Sources are at most this long, in bytes.
-pub const MAX_SOURCE: usize = 1024 * 1024;
 /// One literal is at most this long, in bytes.
 pub const MAX_LITERAL: usize = 64 * 1024;
+/// So many findings about the shape of one source are reported; a text that has more is no flow.
+pub const MOST_FINDINGS: usize = 1_000;
 /// Blocks, and literals, nest at most this deep.
 pub const MAX_NESTING: usize = 200;
 
@@ -54,12 +54,7 @@ struct Physical<'a> {
 
 /// Splits a source into logical lines; nothing when it is too large to be looked at.
 pub fn lines(source: &str, sink: &mut Sink<'_>) -> Option<Vec<Line>> {
-    if source.len() > MAX_SOURCE {
-        let message = format!("the source has {} bytes; {MAX_SOURCE} are allowed", source.len());
-        sink.error(Code::TooLarge, Span::default(), message, "split the flow into subflows and Trigger them");
-        return None;
-    }
-    Some(join(&physical_lines(source, sink), sink))
+    crate::source::fits(source.len(), sink).then(|| join(&physical_lines(source, sink), sink))
 }
 
 /// Characters that no source may hold, with their names.
@@ -86,7 +81,7 @@ fn physical_lines<'a>(source: &'a str, sink: &mut Sink<'_>) -> Vec<Physical<'a>>
         }
         let text = raw.trim_end_matches(['\n', '\r']);
         for (bad, name) in BAD {
-            if let Some(offset) = text.find(bad) {
+            if let Some(offset) = text.find(bad).filter(|_| sink.count() < MOST_FINDINGS) {
                 let message = format!("{name} may not stand in a source");
                 sink.error(Code::BadCharacter, place(begin + offset, 1), message, "delete it");
             }

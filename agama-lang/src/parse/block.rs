@@ -3,9 +3,11 @@
 use super::explain::{self, Opens};
 use super::header::header;
 use super::line::{LineNode, Mistake, Reader};
-use crate::ast::{Flow, LoopBody, MatchArm, Quit, Stmt, StmtKind, TemplateOverride};
+use crate::ast::{
+    Condition, Flow, Ident, LoopBody, MatchArm, Quit, Simple, Stmt, StmtKind, TemplateOverride, VarExpr,
+};
 use crate::diagnostic::{Code, Sink};
-use crate::layout::{Line, MAX_NESTING};
+use crate::layout::{Line, MAX_NESTING, MOST_FINDINGS};
 
 /// Reads a whole flow.
 pub(super) fn flow(lines: &[Line], sink: &mut Sink<'_>) -> Option<Flow> {
@@ -23,6 +25,11 @@ pub(super) fn flow(lines: &[Line], sink: &mut Sink<'_>) -> Option<Flow> {
         let hint = "write at least a Finish, starting in column 1";
         sink.error(Code::NoStatements, flow.name.span, "the flow has no statements", hint);
     }
+    if sink.count() >= MOST_FINDINGS {
+        let end = lines.last().map(Line::whole).unwrap_or_default();
+        let message = format!("there are more than {MOST_FINDINGS} mistakes; the rest is not shown");
+        sink.error(Code::TooLarge, end, message, "mend the first ones; is this a flow at all?");
+    }
     Some(flow)
 }
 
@@ -36,7 +43,8 @@ struct Blocks<'a, 's> {
 
 impl<'a> Blocks<'a, '_> {
     fn peek(&self) -> Option<&'a Line> {
-        self.lines.get(self.at)
+        // Too many mistakes: as if the file ended here.
+        self.lines.get(self.at).filter(|_| self.sink.count() < MOST_FINDINGS)
     }
 
     /// The statements of a block whose lines start after `indent` characters.
@@ -128,64 +136,74 @@ impl<'a> Blocks<'a, '_> {
     }
 
     /// One statement with all that is below it. A `Quit` comes back apart: only loops take it.
+    ///
+    /// What does not nest is done in functions of its own, so that a level of nesting costs little stack.
     fn statement(&mut self, line: &'a Line) -> (Option<Stmt>, Option<Quit>) {
         self.at += 1;
-        let mut reader = Reader::new(line);
-        let read = reader.statement();
-        self.report(reader.mistakes);
-        let node = match read {
-            Ok(node) => node,
-            Err(at) => {
-                if !line.reported {
-                    explain::statement(line, at, self.sink);
-                }
-                self.recover(line);
-                return (None, None);
-            }
+        let Some(node) = self.read(line) else {
+            self.recover(line);
+            return (None, None);
         };
         let kind = match node {
             LineNode::Quit { condition } => {
                 return (None, Some(Quit { condition, span: line.whole(), after: Vec::new() }));
             }
-            LineNode::Otherwise => {
+            LineNode::When { condition } => self.when(line, condition),
+            LineNode::Match { subject } => self.match_(line, subject),
+            LineNode::Repeat { target, count } => self.repeat(line, target, count),
+            LineNode::Iterate { target, over, item } => self.iterate(line, target, over, item),
+            LineNode::Trigger { target, error, flow, args } => {
+                StmtKind::Trigger { target, error, flow, args, overrides: self.overrides(line) }
+            }
+            LineNode::Plain(kind) => kind,
+            // Reported and recovered from where it was read.
+            LineNode::Otherwise => return (None, None),
+        };
+        (Some(Stmt { kind, span: line.whole() }), None)
+    }
+
+    /// Reads a statement's line; what is wrong with it is reported.
+    fn read(&mut self, line: &Line) -> Option<LineNode> {
+        let mut reader = Reader::new(line);
+        let read = reader.statement();
+        self.report(reader.mistakes);
+        match read {
+            Ok(LineNode::Otherwise) => {
                 self.misplaced(
                     line,
                     "this Otherwise belongs to no When or Match",
                     "Otherwise follows directly on the block of a When or Match, in the same column, and once",
                 );
-                self.recover(line);
-                return (None, None);
+                None
             }
-            LineNode::Assign { target, value } => StmtKind::Assign { target, value },
-            LineNode::Log { args } => StmtKind::Log { args },
-            LineNode::Finish { value } => StmtKind::Finish { value },
-            LineNode::Rfac { target, url } => StmtKind::Rfac { target, url },
-            LineNode::Rrf { target, template, model, callback } => {
-                StmtKind::Rrf { target, template, model, callback }
+            Ok(node) => Some(node),
+            Err(at) => {
+                if !line.reported {
+                    explain::statement(line, at, self.sink);
+                }
+                None
             }
-            LineNode::Call { target, error, callee, args } => StmtKind::Call { target, error, callee, args },
-            LineNode::Trigger { target, error, flow, args } => {
-                StmtKind::Trigger { target, error, flow, args, overrides: self.overrides(line) }
-            }
-            LineNode::When { condition } => {
-                let then = self.block(line, Self::statements);
-                StmtKind::When { condition, then, otherwise: self.otherwise(line) }
-            }
-            LineNode::Match { subject } => {
-                let arms = self.block(line, Self::arms);
-                StmtKind::Match { subject, arms, otherwise: self.otherwise(line) }
-            }
-            LineNode::Repeat { target, count } => StmtKind::Repeat {
-                target,
-                count,
-                body: self.block(line, Self::loop_body).unwrap_or_else(empty_body),
-            },
-            LineNode::Iterate { target, over, item } => {
-                let body = self.block(line, Self::loop_body).unwrap_or_else(empty_body);
-                StmtKind::Iterate { target, over, item, body }
-            }
-        };
-        (Some(Stmt { kind, span: line.whole() }), None)
+        }
+    }
+
+    fn when(&mut self, line: &Line, condition: Condition) -> StmtKind {
+        let then = self.block(line, Self::statements);
+        StmtKind::When { condition, then, otherwise: self.otherwise(line) }
+    }
+
+    fn match_(&mut self, line: &Line, subject: Simple) -> StmtKind {
+        let arms = self.block(line, Self::arms);
+        StmtKind::Match { subject, arms, otherwise: self.otherwise(line) }
+    }
+
+    fn repeat(&mut self, line: &Line, target: Option<VarExpr>, count: Simple) -> StmtKind {
+        let body = self.block(line, Self::loop_body).unwrap_or_else(empty_body);
+        StmtKind::Repeat { target, count, body }
+    }
+
+    fn iterate(&mut self, line: &Line, target: Option<VarExpr>, over: VarExpr, item: Ident) -> StmtKind {
+        let body = self.block(line, Self::loop_body).unwrap_or_else(empty_body);
+        StmtKind::Iterate { target, over, item, body }
     }
 
     /// After a line that could not be read: what is indented below it is read for its own mistakes, and dropped; so is

@@ -7,7 +7,7 @@ use super::explain::{self, keyword_in};
 use super::line::Reader;
 use crate::ast::{Flow, Ident, Spanned};
 use crate::diagnostic::{Code, Sink};
-use crate::layout::Line;
+use crate::layout::{Line, MOST_FINDINGS};
 
 /// The order that the header's lines must keep.
 const ORDER: [(&str, Rule); 4] = [
@@ -111,6 +111,9 @@ fn properties(block: &[Line], flow: &mut Flow, sink: &mut Sink<'_>) -> usize {
     let mut next = 0;
     let top = block.first().map_or(0, |line| line.indent);
     for (number, line) in block.iter().enumerate() {
+        if sink.count() >= MOST_FINDINGS {
+            break;
+        }
         let Some(at) = word_of(&line.text) else {
             if unknown(line, sink) {
                 continue;

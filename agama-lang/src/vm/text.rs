@@ -3,6 +3,7 @@
 use super::heap::Val;
 use super::machine::{Fault, Machine};
 use crate::effect::Level;
+use crate::value::REDACTED;
 
 /// Elements of a collection that are shown.
 const SHOWN: usize = 9;
@@ -24,6 +25,9 @@ impl Machine<'_> {
                 let (found, text) = level_of(format.as_str());
                 level = found;
                 for c in text.chars() {
+                    if line.len() > LONGEST {
+                        break;
+                    }
                     match c {
                         '%' => {
                             if let Some(value) = values.next() {
@@ -49,7 +53,7 @@ impl Machine<'_> {
             line.truncate(end);
             line.push('…');
         }
-        self.burn_text(&line)?;
+        self.burn(line.len() / 16)?;
         Ok((level, line))
     }
 
@@ -61,8 +65,8 @@ impl Machine<'_> {
             Val::Null => out.push_str("null"),
             Val::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
             Val::Number(n) => out.push_str(&number_text(*n)),
-            // `Display` hides secret text.
-            Val::Text(text) => out.push_str(&text.to_string()),
+            Val::Text(text) if text.marks().secret => out.push_str(REDACTED),
+            Val::Text(text) => out.extend(text.as_str().chars().take(LONGEST)),
             Val::List(_) | Val::Map(_) if depth >= DEPTH => out.push_str("[…]"),
             Val::List(at) => {
                 let items = self.state.heap.list(*at);

@@ -201,11 +201,15 @@ impl Heap {
     fn export_at(&self, value: &Val, depth: usize, budget: &mut usize) -> Result<Value, Fault> {
         if depth > MAX_DEPTH {
             return Err(Fault::new(format!(
-                "a list or map that contains itself, or nests more than {MAX_DEPTH} deep, can't leave the flow"
+                "a list or map can't leave the flow: it contains itself, or nests more than {MAX_DEPTH} deep"
             )));
         }
         let left = budget.checked_sub(cost(value));
-        *budget = left.ok_or_else(|| Fault::limit("a value handed out is larger than a flow may hold"))?;
+        *budget = left.ok_or_else(|| {
+            Fault::new(
+                "a list or map can't leave the flow: it contains itself, or is larger than a flow may hold",
+            )
+        })?;
         Ok(match value {
             Val::Null => Value::Null,
             Val::Bool(b) => Value::Bool(*b),

@@ -8,6 +8,7 @@ use crate::support::server::root;
 /// Who may depend on whom (ARCHITECTURE.md).
 const ARROWS: &[(&str, &[&str])] = &[
     ("agama-lang", &[]),
+    ("agama-lang-bench", &[]),
     ("agama-lang-fuzz", &["agama-lang"]),
     ("agamid-core", &[]),
     ("agamid-store", &["agamid-core"]),

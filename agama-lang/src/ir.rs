@@ -261,8 +261,11 @@ impl Body {
         let to = |target: &Option<Path>| {
             target.as_ref().map_or(String::new(), |path| format!("{} = ", self.full(path)))
         };
-        let caught =
-            |error: &Option<u32>| error.map_or(String::new(), |slot| format!("| {} ", self.variable(slot)));
+        let caught = |target: &Option<Path>, error: &Option<u32>| match (target, error) {
+            (Some(target), Some(error)) => format!("{} | {} = ", self.full(target), self.variable(*error)),
+            (None, Some(error)) => format!("| {} = ", self.variable(*error)),
+            (target, None) => to(target),
+        };
         match instruction {
             Instruction::Assign { target, value } => {
                 format!("{} = {}", self.full(target), self.operand(value))
@@ -285,9 +288,8 @@ impl Body {
                 };
                 let shown: Vec<_> = overrides.iter().map(|(from, by)| format!(" {from:?}→{by:?}")).collect();
                 format!(
-                    "{}{}trigger {flow} {}{}",
-                    to(target),
-                    caught(error),
+                    "{}trigger {flow} {}{}",
+                    caught(target, error),
                     self.operands(args, " "),
                     shown.concat()
                 )
@@ -297,7 +299,7 @@ impl Body {
                     CalleeName::Static { package, function } => format!("{package}#{function}"),
                     CalleeName::Method { object, method } => format!("{} {method}", self.full(object)),
                 };
-                format!("{}{}call {callee} {}", to(target), caught(error), self.operands(args, " "))
+                format!("{}call {callee} {}", caught(target, error), self.operands(args, " "))
             }
             Instruction::JumpUnless { left, right, negated, to } => {
                 let is = if *negated { "is not" } else { "is" };

@@ -11,6 +11,7 @@ mod literal;
 
 use crate::ast::Flow;
 use crate::diagnostic::{Diagnostic, Sink};
+use crate::source::MAX_SOURCE;
 
 pub(crate) use grammar::{Grammar, Rule};
 
@@ -28,7 +29,8 @@ pub fn parse(source: &str, file: &str) -> (Option<Flow>, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let mut sink = Sink::new(source, file, &mut found);
     let lines = crate::layout::lines(source, &mut sink);
-    let flow = lines.and_then(|lines| block::flow(&lines, &mut sink));
+    // Of a source that is too large nothing was looked at, and nothing more is to be said.
+    let flow = if source.len() > MAX_SOURCE { None } else { block::flow(&lines, &mut sink) };
     found.sort_by_key(|finding| (finding.span.start, finding.span.end));
     let clean = !crate::diagnostic::has_errors(&found);
     (flow.filter(|_| clean), found)

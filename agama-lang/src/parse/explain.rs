@@ -9,7 +9,7 @@ mod literals;
 mod shapes;
 mod tokens;
 
-use self::tokens::{Kind, Look};
+use self::tokens::Look;
 use crate::diagnostic::{Code, Sink};
 use crate::layout::Line;
 
@@ -152,9 +152,4 @@ pub(super) fn near(word: &str, meant: &str) -> bool {
         && a.get(start) == b.get(start + 1)
         && a.get(start + 1) == b.get(start);
     meant.len() > 2 && (one || swapped)
-}
-
-/// Whether a token is a word.
-fn is_word(kind: Kind) -> bool {
-    kind == Kind::Word
 }

@@ -57,6 +57,26 @@ pub(super) struct Reader<'a> {
     pub(super) mistakes: Vec<Mistake>,
 }
 
+/// The rule of the statement that begins with the first word of a text.
+fn verb(text: &str) -> Option<Rule> {
+    let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+    Some(match text.get(..end)? {
+        "When" => Rule::when,
+        "Otherwise" => Rule::otherwise,
+        "Log" => Rule::log,
+        "Finish" => Rule::finish,
+        "Call" => Rule::call,
+        "Trigger" => Rule::trigger,
+        "RRF" => Rule::rrf,
+        "RFAC" => Rule::rfac,
+        "Match" => Rule::r#match,
+        "Quit" => Rule::quit,
+        "Repeat" => Rule::repeat,
+        "Iterate" if text.get(end..)?.starts_with(" over") => Rule::iterate,
+        _ => return None,
+    })
+}
+
 /// The result of pest: the pairs, or the offset in the line up to which it understood.
 type Read<'a> = Result<Pair<'a, Rule>, usize>;
 
@@ -77,9 +97,26 @@ impl<'a> Reader<'a> {
 
     /// Reads a statement's line.
     pub(super) fn statement(&mut self) -> Result<LineNode, usize> {
+        if let Some(pair) = self.guessed() {
+            return self.node(pair).ok_or(0);
+        }
         let line = self.read(Rule::statement_line)?;
         let pair = line.into_inner().next().ok_or(0usize)?;
         self.node(pair).ok_or(0)
+    }
+
+    /// The statement that the line's verb promises, if it is one. Trying one rule is faster than trying all.
+    fn guessed(&self) -> Option<Pair<'a, Rule>> {
+        let text = self.line.text.as_str();
+        let rule = match verb(text) {
+            Some(rule) => rule,
+            None => {
+                let (_, value) = text.split_once('=')?;
+                verb(value.trim_start_matches([' ', '\t'])).unwrap_or(Rule::assign)
+            }
+        };
+        let pair = Grammar::parse(rule, text).ok()?.next()?;
+        (pair.as_span().end() == text.len()).then_some(pair)
     }
 
     /// Reads a `Match` label.

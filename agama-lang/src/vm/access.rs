@@ -6,10 +6,14 @@ use super::heap::{Val, too_many};
 use super::machine::{Fault, Machine, count};
 use super::text::number_text;
 use crate::ir::{Access, Body, IDX, Path};
+use crate::value::Text;
 
 /// One step into a value, its variable already read.
-enum Key {
-    Name(Arc<str>),
+enum Key<'b> {
+    /// As it stands in the program.
+    Name(&'b Arc<str>),
+    /// From a variable.
+    Found(Text),
     Index(u64),
 }
 
@@ -30,10 +34,11 @@ impl Machine<'_> {
     }
 
     pub(super) fn set_slot(&mut self, slot: u32, value: Val) -> Result<(), Fault> {
-        self.state.heap.charge_text(&value);
-        let frame = self.frame_mut()?;
+        let frame = self.state.frames.last_mut().ok_or_else(|| Fault::limit("no flow is active"))?;
         let place = usize::try_from(slot).ok().and_then(|slot| frame.slots.get_mut(slot));
-        *place.ok_or_else(|| Fault::limit("the saved state lost a variable"))? = value;
+        let place = place.ok_or_else(|| Fault::limit("the saved state lost a variable"))?;
+        self.state.heap.swap_cost(place, &value);
+        *place = value;
         Ok(())
     }
 
@@ -60,14 +65,14 @@ impl Machine<'_> {
         Ok(value)
     }
 
-    fn key(&mut self, body: &Body, access: &Access) -> Result<Key, Fault> {
+    fn key<'b>(&mut self, body: &Body, access: &'b Access) -> Result<Key<'b>, Fault> {
         match access {
-            Access::Name(name) => Ok(Key::Name(Arc::clone(name))),
+            Access::Name(name) => Ok(Key::Name(name)),
             Access::Index(index) => Ok(Key::Index(*index)),
             Access::NameIn(slot) => match self.slot(body, *slot)? {
                 Val::Text(text) => {
                     self.burn_text(text.as_str())?;
-                    Ok(Key::Name(text.shared()))
+                    Ok(Key::Found(text))
                 }
                 other => {
                     Err(Fault::new(format!("{} is not a string, but {}", body.variable(*slot), other.kind())))
@@ -89,20 +94,18 @@ impl Machine<'_> {
         }
     }
 
-    fn get(&mut self, value: &Val, key: &Key) -> Result<Val, Fault> {
+    fn get(&mut self, value: &Val, key: &Key<'_>) -> Result<Val, Fault> {
         Ok(match value {
-            Val::Map(at) => {
-                let entries = self.state.heap.map(*at);
-                let name = key.name();
-                match entries.and_then(|entries| entries.get(&*name)) {
-                    Some(value) => value.clone(),
-                    None if &*name == "empty" => Val::Bool(entries.is_none_or(indexmap::IndexMap::is_empty)),
-                    None => Val::Null,
+            Val::Map(at) => key.with(|name| match self.state.heap.entry(*at, name) {
+                Some(value) => value.clone(),
+                None if name == "empty" => {
+                    Val::Bool(self.state.heap.map(*at).is_none_or(indexmap::IndexMap::is_empty))
                 }
-            }
+                None => Val::Null,
+            }),
             Val::List(at) => match key.position() {
                 Some(position) => self.state.heap.list(*at).get(position).cloned().unwrap_or(Val::Null),
-                None => sized(self.state.heap.list(*at).len(), &key.name()),
+                None => key.with(|name| sized(self.state.heap.list(*at).len(), name)),
             },
             Val::Text(text) => {
                 self.burn_text(text.as_str())?;
@@ -111,7 +114,7 @@ impl Machine<'_> {
                         let found = text.as_str().chars().nth(position);
                         found.map_or(Val::Null, |c| Val::Text(text.derived(c.to_string())))
                     }
-                    None => sized(text.as_str().chars().count(), &key.name()),
+                    None => key.with(|name| sized(text.as_str().chars().count(), name)),
                 }
             }
             _ => Val::Null,
@@ -129,12 +132,13 @@ impl Machine<'_> {
         match container {
             Val::Null => Err(null_access("write", &key, &body.path(path, steps))),
             Val::Map(at) => {
-                let name = key.name();
-                let entries = self.state.heap.map(at);
-                let known = entries.is_some_and(|entries| entries.contains_key(&*name));
-                let size = entries.map_or(0, indexmap::IndexMap::len);
-                self.check_size(if known { size } else { size + 1 })?;
-                self.state.heap.set_entry(at, name, value);
+                let name = key.owned();
+                let value = match self.state.heap.replace_entry(at, &name, value) {
+                    None => return self.check_heap(),
+                    Some(value) => value,
+                };
+                self.check_size(self.state.heap.map(at).map_or(0, indexmap::IndexMap::len) + 1)?;
+                self.state.heap.add_entry(at, name, value);
                 self.check_heap()
             }
             Val::List(at) => match key.position() {
@@ -144,7 +148,9 @@ impl Machine<'_> {
                     self.state.heap.set_item(at, position, value);
                     self.check_heap()
                 }
-                None if &*key.name() == "length" => self.set_length(&body.path(path, steps), at, value),
+                None if key.with(|name| name == "length") => {
+                    self.set_length(&body.path(path, steps), at, value)
+                }
                 None => {
                     self.ignored(body, path, "a list");
                     Ok(())
@@ -190,10 +196,20 @@ impl Machine<'_> {
     }
 }
 
-impl Key {
-    fn name(&self) -> Arc<str> {
+impl Key<'_> {
+    /// The key as text, where that need not be kept.
+    fn with<T>(&self, read: impl FnOnce(&str) -> T) -> T {
+        match self {
+            Key::Name(name) => read(name),
+            Key::Found(name) => read(name.as_str()),
+            Key::Index(index) => read(&index.to_string()),
+        }
+    }
+
+    fn owned(&self) -> Arc<str> {
         match self {
             Key::Name(name) => Arc::clone(name),
+            Key::Found(name) => name.shared(),
             Key::Index(index) => index.to_string().into(),
         }
     }
@@ -202,16 +218,27 @@ impl Key {
     fn position(&self) -> Option<usize> {
         match self {
             Key::Index(index) => Some(usize::try_from(*index).unwrap_or(usize::MAX)),
-            Key::Name(name) if name.starts_with(|c: char| c.is_ascii_digit()) => {
-                name.parse().ok().filter(|position: &usize| position.to_string() == **name)
-            }
-            Key::Name(_) => None,
+            Key::Name(name) => position(name),
+            Key::Found(name) => position(name.as_str()),
         }
     }
 }
 
-fn null_access(verb: &str, key: &Key, variable: &str) -> Fault {
-    Fault::new(format!("cannot {verb} property \"{}\" of null: {variable} is null", key.name()))
+/// The number that a key is, if it is written like one.
+fn position(name: &str) -> Option<usize> {
+    if !name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    name.parse().ok().filter(|position: &usize| position.to_string() == name)
+}
+
+fn null_access(verb: &str, key: &Key<'_>, variable: &str) -> Fault {
+    let shown = match key {
+        // `Display` hides secret text.
+        Key::Found(name) => name.to_string(),
+        other => other.owned().to_string(),
+    };
+    Fault::new(format!("cannot {verb} property \"{shown}\" of null: {variable} is null"))
 }
 
 /// The properties that lists and strings have.

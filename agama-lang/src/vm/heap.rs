@@ -82,11 +82,9 @@ impl Heap {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Counts the text that a variable takes.
-    pub(crate) fn charge_text(&mut self, value: &Val) {
-        if let Val::Text(text) = value {
-            self.charge(text.as_str().len());
-        }
+    /// Counts a value that takes the place of another one.
+    pub(crate) fn swap_cost(&mut self, old: &Val, new: &Val) {
+        self.bytes = (self.bytes + cost(new)).saturating_sub(cost(old));
     }
 
     fn add(&mut self, object: Object) -> u32 {
@@ -123,7 +121,27 @@ impl Heap {
         }
     }
 
-    pub(crate) fn set_entry(&mut self, at: u32, key: Arc<str>, value: Val) {
+    /// An entry of a map.
+    pub(crate) fn entry(&self, at: u32, key: &str) -> Option<&Val> {
+        let entries = self.map(at)?;
+        place(entries, key).and_then(|place| entries.get_index(place)).map(|(_, value)| value)
+    }
+
+    /// Gives an entry that is there another value; hands the value back when there is none.
+    pub(crate) fn replace_entry(&mut self, at: u32, key: &str, value: Val) -> Option<Val> {
+        let Some(Object::Map(entries)) = self.objects.get_mut(index(at)) else { return Some(value) };
+        match place(entries, key).and_then(|place| entries.get_index_mut(place)) {
+            Some((_, old)) => {
+                self.bytes = (self.bytes + cost(&value)).saturating_sub(cost(old));
+                *old = value;
+                None
+            }
+            None => Some(value),
+        }
+    }
+
+    /// Adds an entry that is not there.
+    pub(crate) fn add_entry(&mut self, at: u32, key: Arc<str>, value: Val) {
         let added = cost(&value) + key.len();
         if let Some(Object::Map(entries)) = self.objects.get_mut(index(at)) {
             entries.insert(key, value);
@@ -133,16 +151,15 @@ impl Heap {
 
     /// Sets an element; a list grows with nulls up to it.
     pub(crate) fn set_item(&mut self, at: u32, position: usize, value: Val) {
-        let mut added = cost(&value);
         if let Some(Object::List(items)) = self.objects.get_mut(index(at)) {
             if position >= items.len() {
-                added += (position - items.len()) * CELL;
+                self.bytes += (position + 1 - items.len()) * CELL;
                 items.resize(position + 1, Val::Null);
             }
             if let Some(item) = items.get_mut(position) {
+                self.bytes = (self.bytes + cost(&value)).saturating_sub(cost(item));
                 *item = value;
             }
-            self.bytes += added;
         }
     }
 
@@ -244,6 +261,16 @@ impl Heap {
             Object::List(items) => items.iter().all(|item| self.holds(item)),
             Object::Map(entries) => entries.values().all(|value| self.holds(value)),
         })
+    }
+}
+
+/// Where an entry stands. Looking along a few keys is faster than hashing one.
+fn place(entries: &Entries, key: &str) -> Option<usize> {
+    const FEW: usize = 8;
+    if entries.len() <= FEW {
+        entries.keys().position(|known| **known == *key)
+    } else {
+        entries.get_index_of(key)
     }
 }
 

@@ -18,7 +18,7 @@ const CALL_COST: usize = 500;
 pub(crate) struct Fault {
     pub(crate) message: String,
     /// The error's code and data, when a routine raised it.
-    pub(crate) raised: Option<(String, Value)>,
+    pub(crate) raised: Option<Box<(String, Value)>>,
     /// Breaches of limits can't be caught.
     pub(crate) limit: bool,
 }
@@ -467,7 +467,8 @@ impl<'a> Machine<'a> {
     }
 
     fn error_value(&mut self, fault: &Fault) -> Val {
-        let (code, data) = fault.raised.clone().unwrap_or_else(|| ("crash".to_owned(), Value::Null));
+        let (code, data) =
+            fault.raised.as_deref().cloned().unwrap_or_else(|| ("crash".to_owned(), Value::Null));
         // Data that is too large or too deep is left out: the error itself must arrive.
         let data = self.import(data).unwrap_or(Val::Null);
         let (message, code) = (Val::text(&fault.message), Val::text(&code));

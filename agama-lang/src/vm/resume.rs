@@ -61,5 +61,5 @@ impl Machine<'_> {
 }
 
 fn raised(error: CallError) -> Fault {
-    Fault { message: error.message, raised: Some((error.code, error.data)), limit: false }
+    Fault { message: error.message, raised: Some(Box::new((error.code, error.data))), limit: false }
 }

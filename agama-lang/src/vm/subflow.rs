@@ -43,7 +43,13 @@ impl Machine<'_> {
         let name = match flow {
             FlowName::Literal(name) => name.clone(),
             FlowName::Variable(path) => match self.read(body, path)? {
-                Val::Text(text) => text.as_str().to_owned(),
+                Val::Text(text) => {
+                    if self.catalog.program(text.as_str()).is_none() {
+                        // `Display` hides secret text.
+                        return Err(unknown(&text.to_string()));
+                    }
+                    text.as_str().to_owned()
+                }
                 other => {
                     let variable = body.path(path, path.accessors.len());
                     return Err(Fault::new(format!(

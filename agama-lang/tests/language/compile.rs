@@ -1,4 +1,5 @@
-//! Every fixture in `fixtures/ok` compiles, every one in `fixtures/err` is refused; snapshots show what is said.
+//! Every fixture in `fixtures/ok` compiles, every one in `fixtures/err` is refused; snapshots show what is said. Those
+//! in `fixtures/ir` show what instructions come of the statements.
 
 use agama_lang::check::facts::NoFacts;
 use agama_lang::compile::compile;
@@ -14,6 +15,17 @@ fn legal_programs_compile_without_errors() {
         assert!(compiled.program.is_some(), "{name}:\n{said}");
         insta::with_settings!({ snapshot_path => "../snapshots/ok", prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(name.as_str(), format!("{}{said}", compiled.program.unwrap()));
+        });
+    }
+}
+
+#[test]
+fn instructions_read_as_the_statements_they_come_from() {
+    for (name, source) in fixtures("ir") {
+        let compiled = compile(&source, &format!("{name}.flow"), &NoFacts);
+        let program = compiled.program.unwrap_or_else(|| panic!("{name}: {:?}", compiled.diagnostics));
+        insta::with_settings!({ snapshot_path => "../snapshots/ir", prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(name.as_str(), program);
         });
     }
 }

@@ -1,7 +1,8 @@
 //! What other languages write, and what Agama has instead. The first rule that knows the line speaks.
 
-use super::tokens::{Kind, Look};
-use super::{Verdict, is_word};
+use super::Verdict;
+use super::shapes::shape;
+use super::tokens::{KEYWORDS, Kind, Look, VERBS};
 use crate::diagnostic::Code;
 
 /// In the order in which they are asked.
@@ -14,6 +15,7 @@ pub(super) const RULES: &[fn(&Look<'_>) -> Option<Verdict>] = &[
     braces,
     semicolon,
     comparison,
+    then,
     connective,
     negation,
     assignment,
@@ -85,11 +87,11 @@ fn otherwise(look: &Look<'_>) -> Option<Verdict> {
 
 /// Words that begin statements elsewhere, unless they are a variable here.
 fn first_word(look: &Look<'_>) -> Option<Verdict> {
-    let word = look.word(0)?;
+    let word = look.word(0).filter(|word| !KEYWORDS.contains(word) && !VERBS.contains(word))?;
     if matches!(look.piece(1), "=" | "." | "[" | "|") {
         return None;
     }
-    let (message, hint) = match word {
+    let (message, hint) = match word.to_ascii_lowercase().as_str() {
         "if" | "else" | "elif" | "elseif" | "elsif" | "unless" | "then" => {
             ("Agama has no if or else", "write: When x is y … Otherwise …")
         }
@@ -114,7 +116,7 @@ fn first_word(look: &Look<'_>) -> Option<Verdict> {
             "name the routine in full: Call package.interface#function; a flow: Trigger its.qualified.name",
         ),
         "function" | "func" | "fn" | "def" | "let" | "var" | "const" | "val" | "void" | "public"
-        | "private" | "static" | "class" | "int" | "string" | "String" | "boolean" => (
+        | "private" | "static" | "class" | "int" | "string" | "boolean" => (
             "Agama has no functions and no declarations",
             "a subflow is a file of its own, run with Trigger; a variable exists once it is assigned",
         ),
@@ -171,6 +173,17 @@ fn comparison(look: &Look<'_>) -> Option<Verdict> {
     habit(look.span(number), "= assigns; values are compared with is", hint)
 }
 
+/// `When x is y then`
+fn then(look: &Look<'_>) -> Option<Verdict> {
+    let last = look.tokens.len().checked_sub(1)?;
+    let opens = matches!(look.word(0), Some("When" | "Otherwise" | "Repeat" | "Iterate"));
+    if !opens || last == 0 || !matches!(look.word(last), Some("then" | "do" | "Then" | "begin")) {
+        return None;
+    }
+    let message = format!("there is no {} in Agama", look.piece(last));
+    habit(look.span(last), message, "delete it; the statements are indented below the line")
+}
+
 fn connective(look: &Look<'_>) -> Option<Verdict> {
     let number = look.find(&["&&", "||", "&"])?;
     let hint = "write: When a is b and c is d, or with or";
@@ -194,6 +207,10 @@ fn assignment(look: &Look<'_>) -> Option<Verdict> {
 fn colon(look: &Look<'_>) -> Option<Verdict> {
     let number = look.find(&[":"])?;
     let before = look.find(&["=", "{"]).is_some_and(|sign| sign < number);
+    let literal = look.find(&["{", "["]).is_some_and(|sign| sign < number);
+    if !literal && matches!(look.word(look.verb()), Some("RFAC" | "RRF")) {
+        return habit(look.span(number), "a path or URL is a string", shape(look));
+    }
     if before || look.find(&["Log", "Call", "Trigger"]).is_some() {
         return None;
     }
@@ -233,6 +250,10 @@ fn arithmetic(look: &Look<'_>) -> Option<Verdict> {
         }
         return habit(look.span(number), message, hint);
     }
+    let joined = |number: &usize| look.kind(number.saturating_sub(1)) == Some(Kind::Text);
+    if let Some(number) = look.find(&["."]).filter(joined) {
+        return habit(look.span(number), message, hint);
+    }
     let operand =
         |number: &usize| number.checked_sub(1).is_some_and(|before| look.kind(before) != Some(Kind::Sign));
     let number = look
@@ -244,14 +265,14 @@ fn arithmetic(look: &Look<'_>) -> Option<Verdict> {
 fn parentheses(look: &Look<'_>) -> Option<Verdict> {
     let number = look.find(&["(", ")"])?;
     let before = number.checked_sub(1);
-    let calls = before.is_some_and(|before| look.kind(before).is_some_and(is_word) && !look.apart(number));
-    let (message, hint) = if calls {
-        (
-            "a routine is called with Call, without parentheses",
-            "write: x = Call package.interface#function first second",
-        )
-    } else {
-        ("there are no parentheses in Agama", "`and` binds tighter than `or`; nest When for other groups")
-    };
-    habit(look.span(number), message, hint)
+    let word = before.and_then(|before| look.word(before));
+    if word.is_some_and(|word| VERBS.contains(&word)) && !look.has("is") {
+        return habit(look.span(number), "arguments stand without parentheses", shape(look));
+    }
+    if word.is_some_and(|word| !KEYWORDS.contains(&word)) && !look.apart(number) {
+        let hint = "write: x = Call package.interface#function first second";
+        return habit(look.span(number), "a routine is called with Call, without parentheses", hint);
+    }
+    let hint = "`and` binds tighter than `or`; nest When for other groups";
+    habit(look.span(number), "there are no parentheses in Agama", hint)
 }

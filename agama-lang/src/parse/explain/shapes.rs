@@ -37,26 +37,31 @@ pub(super) fn shape(look: &Look<'_>) -> &'static str {
         .iter()
         .find(|verb| look.word(look.verb()) == Some(verb))
         .or_else(|| VERBS.iter().find(|verb| look.has(verb)));
-    match verb.copied() {
-        Some("When") => "write: When a is b, with `is not`, `and`, `or`",
-        Some("Quit") => "write: Quit When a is b",
-        Some("Match") => "write: Match value to, and indented below it the labels",
-        Some("Log") => "write: Log \"text with %\" value",
-        Some("Finish") => "Finish takes true, false, a string or a variable",
-        Some("RRF") => "write: form = RRF \"template.html\" model",
-        Some("RFAC") => "write: answer = RFAC url, where url is a string or a variable",
-        Some("Trigger") => "write: result = Trigger qualified.flow.name argument",
-        Some("Call") => {
-            "write: x = Call package.interface#function argument, or: x = Call object method argument"
-        }
-        Some("Repeat") => "write: n = Repeat 3 times max",
-        Some("Iterate") => "write: n = Iterate over list using item",
-        _ if look.find(&["="]).is_some() => {
-            "behind = stands a literal, a variable, a list, a map, or Call, Trigger, RRF, RFAC, Repeat, Iterate over"
-        }
-        _ => {
-            "a statement is an assignment (name = value), or begins with Log, Finish, RRF, RFAC, Call, Trigger, When, Match, Repeat, Iterate over"
-        }
+    if let Some(verb) = verb {
+        return shape_of(verb);
+    }
+    if look.find(&["="]).is_some() {
+        "behind = stands a literal, a variable, a list, a map, or Call, Trigger, RRF, RFAC, Repeat, Iterate over"
+    } else {
+        "a statement is an assignment (name = value), or begins with Log, Finish, RRF, RFAC, Call, Trigger, When, Match, Repeat, Iterate over"
+    }
+}
+
+/// How a statement is written.
+fn shape_of(verb: &str) -> &'static str {
+    match verb {
+        "When" => "write: When a is b, with `is not`, `and`, `or`",
+        "Quit" => "write: Quit When a is b",
+        "Match" => "write: Match value to, and indented below it the labels",
+        "Log" => "write: Log \"text with %\" value",
+        "Finish" => "Finish takes true, false, a string or a variable",
+        "RRF" => "write: form = RRF \"template.html\" model",
+        "RFAC" => "write: answer = RFAC url, where url is a string or a variable",
+        "Trigger" => "write: result = Trigger qualified.flow.name argument",
+        "Call" => "write: x = Call package.interface#function argument, or: x = Call object method argument",
+        "Repeat" => "write: n = Repeat 3 times max",
+        "Iterate" => "write: n = Iterate over list using item",
+        _ => "Otherwise stands alone in its line, in the column of its When or Match",
     }
 }
 
@@ -105,6 +110,10 @@ fn error_variable(look: &Look<'_>) -> Option<Verdict> {
     let verb = look.word(look.verb());
     if matches!(verb, Some("Call" | "Trigger")) {
         let equals = look.find(&["="])?;
+        if equals == bar + 1 {
+            let hint = "write: x | E = Call …";
+            return wrong(look.span(bar), "a variable for the error is missing behind |", hint);
+        }
         let (start, _) = look.span(bar + 1);
         let (_, end) = look.span(equals.saturating_sub(1));
         let plain = equals == bar + 2 && look.word(bar + 1).is_some_and(|word| !KEYWORDS.contains(&word));
@@ -112,6 +121,12 @@ fn error_variable(look: &Look<'_>) -> Option<Verdict> {
             let hint = "write: x | E = Call …";
             Verdict::new(Code::Syntax, (start, end), "the error goes to a plain variable", hint)
         });
+    }
+    if let Some(call) =
+        look.find(&["Call", "Trigger"]).filter(|call| *call > bar && look.find(&["="]).is_none())
+    {
+        let (at, _) = look.span(call);
+        return wrong((at, at), "`=` is missing before it", "write: x | E = Call …");
     }
     let hint = "only Call and Trigger have errors to catch: x | E = Call …";
     wrong(look.span(bar), "| can't stand here", hint)
@@ -174,6 +189,10 @@ fn compared(look: &Look<'_>, begin: usize, end: usize) -> Option<Verdict> {
     if look.word(begin) == Some("not") {
         return wrong(look.span(begin), "not stands behind is", "write: When x is not true");
     }
+    let early = |number: &usize| look.word(*number) == Some("not") && look.word(number + 1) == Some("is");
+    if let Some(not) = (begin..end).find(early) {
+        return wrong(look.span(not), "not stands behind is", "write: When x is not true");
+    }
     let Some(is) = (begin..end).find(|number| look.word(*number) == Some("is") && look.apart(*number)) else {
         let hint = "a condition compares two values: When x is true; When x is 1 or x is 2";
         return wrong(span, "this is no comparison", hint);
@@ -192,10 +211,14 @@ fn compared(look: &Look<'_>, begin: usize, end: usize) -> Option<Verdict> {
 /// Blanks around `#`, or a routine without it.
 fn hash(look: &Look<'_>) -> Option<Verdict> {
     let verb = look.verb();
+    let number = look.find(&["#"])?;
+    if verb > 0 && look.word(verb).is_some_and(|word| !VERBS.contains(&word)) {
+        let span = (look.span(verb).0, look.span(number + 1).1);
+        return wrong(span, "a routine is called with Call", shape_of("Call"));
+    }
     if look.word(verb) != Some("Call") {
         return None;
     }
-    let number = look.find(&["#"])?;
     if look.apart(number) || look.apart(number + 1) {
         return wrong(
             look.span(number),
@@ -356,6 +379,12 @@ fn dash(look: &Look<'_>) -> Option<Verdict> {
     if look.piece(number) != "-" || look.apart(number) || look.word(number.checked_sub(1)?).is_none() {
         return None;
     }
+    if matches!(look.word(look.verb()), Some("Trigger" | "Call"))
+        && look.piece(number.saturating_sub(2)) != "."
+    {
+        let hint = "names are made of letters, digits and _";
+        return wrong((look.span(number - 1).0, look.span(number + 1).1), "a name holds no dash", hint);
+    }
     let hint = format!(
         "write x.\"{}-{}\" for a property with a dash; names are made of letters, digits and _",
         look.piece(number - 1),
@@ -450,6 +479,10 @@ fn keyword(look: &Look<'_>) -> Option<Verdict> {
     }
     let number = look.stopped();
     let word = look.word(number).filter(|word| KEYWORDS.contains(word))?;
+    if number > 0 && VERBS.contains(&word) {
+        let hint = "put it in the next line; inside a block, indented below the line that opens it";
+        return wrong(look.span(number), format!("{word} begins a statement of its own"), hint);
+    }
     (number > 0).then(|| {
         Verdict::new(
             Code::Syntax,

@@ -9,6 +9,8 @@ use crate::support::server::root;
 const ARROWS: &[(&str, &[&str])] = &[
     ("agama-lang", &[]),
     ("agama-lsp", &["agama-lang"]),
+    ("agama-lang-bench", &[]),
+    ("agama-lang-fuzz", &["agama-lang"]),
     ("agamid-core", &[]),
     ("agamid-store", &["agamid-core"]),
     ("agamid-web", &["agamid-core"]),

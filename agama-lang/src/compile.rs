@@ -7,7 +7,7 @@ use crate::check::facts::Facts;
 use crate::check::header::name_matches;
 use crate::diagnostic::{Diagnostic, Sink, apply_allows, has_errors};
 use crate::ir::Program;
-use crate::{check, lower, parse};
+use crate::{check, lower, parse, source};
 
 /// What came of compiling one source.
 #[derive(Debug, Clone)]
@@ -21,6 +21,14 @@ pub struct Compiled {
 /// Compiles a source. `file` is what findings call it.
 pub fn compile(source: &str, file: &str, facts: &dyn Facts) -> Compiled {
     compile_parsed(parse::parse(source, file), source, file, None, facts)
+}
+
+/// Compiles a file as it was read: bytes that are no UTF-8 are refused where they stand.
+pub fn compile_bytes(bytes: &[u8], file: &str, facts: &dyn Facts) -> Compiled {
+    match source::text(bytes, file) {
+        Ok(source) => compile(source, file, facts),
+        Err(refused) => Compiled { program: None, diagnostics: refused },
+    }
 }
 
 /// Compiles a source whose tree is known already, as a project does; `expected` is the name its file demands.

@@ -150,6 +150,11 @@ impl<'a> Sink<'a> {
         self.push(code.severity(), code, span, message.into(), hint.into())
     }
 
+    /// How many findings there are already.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     /// The source's lines.
     pub fn lines(&self) -> &LineIndex<'a> {
         &self.index

@@ -1,6 +1,7 @@
 //! The compiled form of a flow: flat instructions over numbered variables. Immutable, named by the hash of its content.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,14 @@ pub const IDX: u32 = u32::MAX;
 pub struct Program {
     body: Body,
     hash: String,
+    digest: Digest,
 }
+
+/// What a paused run remembers of the program it began with.
+pub(crate) type Digest = [u8; 32];
+
+/// The first byte of a stored program; others are refused.
+const VERSION: u8 = 2;
 
 /// What is hashed and stored of a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +35,8 @@ pub(crate) struct Body {
     pub(crate) inputs: Vec<String>,
     /// Names of the variables; inputs come first, in order.
     pub(crate) variables: Vec<String>,
+    /// Slots of variables that nothing assigns, ascending: reading one is an error.
+    pub(crate) unassigned: Vec<u32>,
     pub(crate) code: Vec<Instruction>,
     /// The line of each instruction.
     pub(crate) lines: Vec<u32>,
@@ -39,9 +49,10 @@ pub struct ProgramError(String);
 
 impl Program {
     pub(crate) fn new(body: Body) -> Self {
-        let bytes = postcard::to_stdvec(&body).unwrap_or_default();
-        let hash = sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { body, hash }
+        let bytes = stored(&body);
+        let digest: Digest = sha2::Sha256::digest(&bytes).into();
+        let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { body, hash, digest }
     }
 
     pub(crate) fn body(&self) -> &Body {
@@ -78,19 +89,35 @@ impl Program {
         &self.hash
     }
 
-    /// The stored form.
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The stored form: a version byte, postcard.
     pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_stdvec(&self.body).unwrap_or_default()
+        stored(&self.body)
     }
 
     /// Reads the stored form.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ProgramError> {
-        let body: Body = postcard::from_bytes(bytes).map_err(|error| ProgramError(error.to_string()))?;
+        let (version, rest) = bytes.split_first().ok_or_else(|| ProgramError("it is empty".to_owned()))?;
+        if *version != VERSION {
+            let message =
+                format!("it has version {version}, this server reads version {VERSION}: deploy it again");
+            return Err(ProgramError(message));
+        }
+        let body: Body = postcard::from_bytes(rest).map_err(|error| ProgramError(error.to_string()))?;
         if body.code.len() != body.lines.len() || body.inputs.len() > body.variables.len() {
             return Err(ProgramError("its parts do not fit each other".to_owned()));
         }
         Ok(Self::new(body))
     }
+}
+
+fn stored(body: &Body) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    bytes.extend(postcard::to_stdvec(body).unwrap_or_default());
+    bytes
 }
 
 /// One instruction. Jump targets are indexes into the code.
@@ -155,11 +182,11 @@ pub(crate) enum Operand {
     Null,
     Bool(bool),
     Number(f64),
-    Text(String),
+    Text(Arc<str>),
     Variable(Path),
     Negated(Path),
     List(Vec<Operand>),
-    Map(Vec<(String, Operand)>),
+    Map(Vec<(Arc<str>, Operand)>),
 }
 
 /// A variable and the way into it.
@@ -172,7 +199,7 @@ pub(crate) struct Path {
 /// One step into a value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Access {
-    Name(String),
+    Name(Arc<str>),
     NameIn(u32),
     Index(u64),
     IndexIn(u32),
@@ -192,11 +219,11 @@ impl Body {
         let mut text = self.variable(path.slot).to_owned();
         for access in path.accessors.iter().take(steps) {
             match access {
-                Access::Name(name) if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+                Access::Name(name) if is_name(name) => {
                     text.push('.');
                     text.push_str(name);
                 }
-                Access::Name(name) => text.push_str(&format!(".\"{name}\"")),
+                Access::Name(name) => text.push_str(&format!(".\"{}\"", name.replace('"', "\\u0022"))),
                 Access::NameIn(slot) => text.push_str(&format!(".${}", self.variable(*slot))),
                 Access::Index(index) => text.push_str(&format!("[{index}]")),
                 Access::IndexIn(slot) => text.push_str(&format!("[{}]", self.variable(*slot))),
@@ -205,7 +232,7 @@ impl Body {
         text
     }
 
-    fn full(&self, path: &Path) -> String {
+    pub(crate) fn full(&self, path: &Path) -> String {
         self.path(path, path.accessors.len())
     }
 
@@ -234,8 +261,11 @@ impl Body {
         let to = |target: &Option<Path>| {
             target.as_ref().map_or(String::new(), |path| format!("{} = ", self.full(path)))
         };
-        let caught =
-            |error: &Option<u32>| error.map_or(String::new(), |slot| format!("| {} ", self.variable(slot)));
+        let caught = |target: &Option<Path>, error: &Option<u32>| match (target, error) {
+            (Some(target), Some(error)) => format!("{} | {} = ", self.full(target), self.variable(*error)),
+            (None, Some(error)) => format!("| {} = ", self.variable(*error)),
+            (target, None) => to(target),
+        };
         match instruction {
             Instruction::Assign { target, value } => {
                 format!("{} = {}", self.full(target), self.operand(value))
@@ -258,9 +288,8 @@ impl Body {
                 };
                 let shown: Vec<_> = overrides.iter().map(|(from, by)| format!(" {from:?}→{by:?}")).collect();
                 format!(
-                    "{}{}trigger {flow} {}{}",
-                    to(target),
-                    caught(error),
+                    "{}trigger {flow} {}{}",
+                    caught(target, error),
                     self.operands(args, " "),
                     shown.concat()
                 )
@@ -270,7 +299,7 @@ impl Body {
                     CalleeName::Static { package, function } => format!("{package}#{function}"),
                     CalleeName::Method { object, method } => format!("{} {method}", self.full(object)),
                 };
-                format!("{}{}call {callee} {}", to(target), caught(error), self.operands(args, " "))
+                format!("{}call {callee} {}", caught(target, error), self.operands(args, " "))
             }
             Instruction::JumpUnless { left, right, negated, to } => {
                 let is = if *negated { "is not" } else { "is" };
@@ -288,6 +317,12 @@ impl Body {
             Instruction::NoFinish => "no finish".to_owned(),
         }
     }
+}
+
+/// Whether a property can be written without quotes.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 impl fmt::Display for Program {

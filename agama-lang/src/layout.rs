@@ -3,12 +3,12 @@
 
 use crate::ast::Span;
 use crate::diagnostic::{Code, Sink};
-use crate::source::to_u32;
+use crate::source::{fits, to_u32};
 
-/// Sources are at most this long, in bytes.
-pub const MAX_SOURCE: usize = 1024 * 1024;
 /// One literal is at most this long, in bytes.
 pub const MAX_LITERAL: usize = 64 * 1024;
+/// So many findings about the shape of one source are reported; a text that has more is no flow.
+pub const MOST_FINDINGS: usize = 1_000;
 /// Blocks, and literals, nest at most this deep.
 pub const MAX_NESTING: usize = 200;
 
@@ -19,6 +19,8 @@ pub struct Line {
     pub indent: usize,
     /// The text without indent, comment and trailing blanks; parts of several physical lines joined by one blank.
     pub text: String,
+    /// Whether its shape was reported already, so that nothing more need be said when it can't be read.
+    pub reported: bool,
     /// Where parts of `text` stand in the source: (offset in `text`, offset in the source), ascending.
     parts: Vec<(usize, usize)>,
 }
@@ -50,53 +52,56 @@ struct Physical<'a> {
     at: usize,
 }
 
-/// Splits a source into logical lines.
+/// Splits a source into logical lines; nothing when it is too large to be looked at.
 pub fn lines(source: &str, sink: &mut Sink<'_>) -> Vec<Line> {
-    if source.len() > MAX_SOURCE {
-        let message = format!("the source has {} bytes; {MAX_SOURCE} are allowed", source.len());
-        sink.error(Code::TooLarge, Span::default(), message, "split the flow into subflows and Trigger them");
-        return Vec::new();
-    }
-    join(&physical_lines(source, sink), sink)
+    if fits(source.len(), sink) { join(&physical_lines(source, sink), sink) } else { Vec::new() }
 }
+
+/// Characters that no source may hold, with their names.
+const BAD: [(char, &str); 2] = [('\0', "a NUL character"), ('\u{c}', "a form feed")];
 
 fn physical_lines<'a>(source: &'a str, sink: &mut Sink<'_>) -> Vec<Physical<'a>> {
     let mut found = Vec::new();
-    let mut at = 0;
-    for (number, raw) in source.split('\n').enumerate() {
+    let start = if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let mut at = start;
+    let mut lone = false;
+    for raw in source.get(start..).unwrap_or_default().split_inclusive(['\n', '\r']) {
         let begin = at;
-        at += raw.len() + 1;
-        let mut text = raw.strip_suffix('\r').unwrap_or(raw);
-        let mut offset = begin;
-        if number == 0 && text.starts_with('\u{feff}') {
-            text = text.trim_start_matches('\u{feff}');
-            offset += '\u{feff}'.len_utf8();
-        }
-        if let Some(bad) = text.find(['\0', '\r', '\u{c}']) {
-            let here = Span { start: to_u32(offset + bad), end: to_u32(offset + bad + 1) };
-            let name = match text.as_bytes().get(bad) {
-                Some(0) => "a NUL character",
-                Some(b'\r') => "a lone carriage return",
-                _ => "a form feed",
-            };
+        at += raw.len();
+        if raw.ends_with('\r') && !source.get(at..).is_some_and(|rest| rest.starts_with('\n')) && !lone {
+            // Reported once, and taken for the line end it was meant to be: files of old editors have thousands.
+            lone = true;
+            let message = "a carriage return alone ends no line";
             sink.error(
                 Code::BadCharacter,
-                here,
-                format!("{name} is not allowed"),
-                "delete it; lines end with LF or CRLF",
+                place(at - 1, 1),
+                message,
+                "save the file with LF or CRLF line ends",
             );
         }
-        let body = text.trim_start_matches([' ', '\t']);
-        let indent = text.len() - body.len();
-        let code = body
-            .get(..comment_start(body))
-            .unwrap_or(body)
-            .trim_end_matches([' ', '\t', '\r', '\u{c}', '\0']);
+        let text = raw.trim_end_matches(['\n', '\r']);
+        for (bad, name) in BAD {
+            if let Some(offset) = text.find(bad).filter(|_| sink.count() < MOST_FINDINGS) {
+                let message = format!("{name} may not stand in a source");
+                sink.error(Code::BadCharacter, place(begin + offset, 1), message, "delete it");
+            }
+        }
+        let body = text.trim_start_matches(BLANKS);
+        let skipped = text.len() - body.len();
+        let indent = text.bytes().take(skipped).filter(|byte| matches!(byte, b' ' | b'\t')).count();
+        let code = body.get(..comment_start(body)).unwrap_or(body).trim_end_matches(BLANKS);
         if !code.is_empty() {
-            found.push(Physical { indent, text: code, at: offset + indent });
+            found.push(Physical { indent, text: code, at: begin + skipped });
         }
     }
     found
+}
+
+/// What may stand around the code of a line; the last two were reported already.
+const BLANKS: [char; 4] = [' ', '\t', '\u{c}', '\0'];
+
+fn place(at: usize, length: usize) -> Span {
+    Span { start: to_u32(at), end: to_u32(at + length) }
 }
 
 /// Where a comment begins in a line: at `//` outside a string; at the end if there is none.
@@ -135,11 +140,16 @@ fn join(physical: &[Physical<'_>], sink: &mut Sink<'_>) -> Vec<Line> {
     let mut joined = Vec::new();
     let mut rest = physical.iter().peekable();
     while let Some(first) = rest.next() {
-        let mut line = Line { indent: first.indent, text: first.text.to_owned(), parts: vec![(0, first.at)] };
+        let mut line = Line {
+            indent: first.indent,
+            text: first.text.to_owned(),
+            reported: false,
+            parts: vec![(0, first.at)],
+        };
         let (mut depth, mut deepest) = depth_after(first.text, 0);
         while let Some(next) = rest.peek() {
             let goes_on = if depth > 0 {
-                literal_goes_on(&line.text, next, sink)
+                literal_goes_on(&mut line, next, sink)
             } else {
                 condition_goes_on(&line, next, sink)
             };
@@ -168,51 +178,74 @@ fn join(physical: &[Physical<'_>], sink: &mut Sink<'_>) -> Vec<Line> {
     joined
 }
 
-/// An open list or map goes on in the next line, if the break is beside a comma. A break elsewhere is reported, and
-/// joined all the same when the next line can't be a statement, so that one mistake gives one message.
-fn literal_goes_on(text: &str, next: &Physical<'_>, sink: &mut Sink<'_>) -> bool {
+/// An open list or map goes on in the next line, if the break is beside a comma. A break elsewhere is reported once
+/// per literal, and joined all the same when the next line can't be a statement: one mistake gives one message.
+fn literal_goes_on(line: &mut Line, next: &Physical<'_>, sink: &mut Sink<'_>) -> bool {
+    let text = line.text.as_str();
     if text.ends_with(',') || next.text.starts_with(',') {
         return true;
     }
-    if !text.ends_with(['[', '{']) && !next.text.starts_with([']', '}']) {
+    if !assigns_literal(text) {
         return false;
     }
-    let here = Span { start: to_u32(next.at), end: to_u32(next.at + next.text.len()) };
-    sink.error(
-        Code::LiteralBreak,
-        here,
-        "a list or map may go on in the next line only beside a comma".to_owned(),
-        "put the first element behind the opening bracket and the closing bracket behind the last element",
-    );
+    let opens = text.ends_with(['[', '{', ':']);
+    let no_statement = next.text.starts_with([']', '}', '[', '{', '"', '-']) || is_entry(next.text);
+    if !opens && !no_statement {
+        return false;
+    }
+    if !line.reported {
+        line.reported = true;
+        sink.error(
+            Code::LiteralBreak,
+            place(next.at, next.text.len()),
+            "a list or map may go on in the next line only beside a comma",
+            "put the first element behind the opening bracket, the closing bracket behind the last element, and a comma between two",
+        );
+    }
     true
+}
+
+/// Whether a line begins `target = [` or `target = {`.
+fn assigns_literal(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(_, value)| value.trim_start().starts_with(['[', '{']))
+}
+
+/// Whether a line reads `name: …`, as only the inside of a map does.
+fn is_entry(text: &str) -> bool {
+    let name = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    name > 0 && text.get(name..).is_some_and(|rest| rest.trim_start().starts_with(':'))
 }
 
 fn condition_goes_on(line: &Line, next: &Physical<'_>, sink: &mut Sink<'_>) -> bool {
     if !(starts_with_word(&line.text, "When") || starts_with_word(&line.text, "Quit")) {
         return false;
     }
-    let connects = ends_with_word(&line.text, "and")
-        || ends_with_word(&line.text, "or")
-        || starts_with_word(next.text, "and")
-        || starts_with_word(next.text, "or");
+    let ends = ends_with_word(&line.text, "and") || ends_with_word(&line.text, "or");
+    let begins = starts_with_word(next.text, "and") || starts_with_word(next.text, "or");
+    // In another column only what can be nothing else is taken for the rest of the condition.
+    let connects = begins || ends && (next.indent == line.indent || next.text.contains(" is "));
     if connects && next.indent != line.indent {
-        let here = Span { start: to_u32(next.at), end: to_u32(next.at + next.text.len()) };
         let message = format!(
             "the condition goes on in column {}; it must go on in column {}, below its When",
             next.indent + 1,
             line.indent + 1
         );
-        sink.error(Code::ConditionColumn, here, message, "align the line with the When it belongs to");
+        let hint = "align the line with the When it belongs to";
+        sink.error(Code::ConditionColumn, place(next.at, next.text.len()), message, hint);
     }
     connects
 }
 
 fn starts_with_word(text: &str, word: &str) -> bool {
-    text.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+    text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(continues_name))
 }
 
 fn ends_with_word(text: &str, word: &str) -> bool {
-    text.strip_suffix(word).is_some_and(|rest| rest.ends_with([' ', '\t']))
+    text.strip_suffix(word).is_some_and(|rest| rest.ends_with([' ', '\t', '"', ']']))
+}
+
+fn continues_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]

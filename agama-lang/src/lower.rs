@@ -1,6 +1,6 @@
 //! From the syntax tree to instructions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ast::{
     Accessor, Callee, Condition, Expr, Flow, FlowRef, Ident, LoopBody, Simple, Span, Stmt, StmtKind, VarExpr,
@@ -13,6 +13,7 @@ pub fn lower(flow: &Flow, source: &str) -> Program {
     let mut lowering = Lowering {
         lines: LineIndex::new(source),
         slots: HashMap::new(),
+        assigned: HashSet::from([IDX]),
         body: Body {
             name: flow.name.node.clone(),
             basepath: flow.basepath.node.clone(),
@@ -20,23 +21,28 @@ pub fn lower(flow: &Flow, source: &str) -> Program {
             configs: None,
             inputs: flow.inputs.iter().map(|input| input.node.clone()).collect(),
             variables: Vec::new(),
+            unassigned: Vec::new(),
             code: Vec::new(),
             lines: Vec::new(),
         },
     };
     for input in &flow.inputs {
-        lowering.slot(&input.node);
+        lowering.assigned(&input.node);
     }
-    lowering.body.configs = flow.configs.as_ref().map(|configs| lowering.slot(&configs.node));
+    lowering.body.configs = flow.configs.as_ref().map(|configs| lowering.assigned(&configs.node));
     lowering.statements(&flow.body);
     let end = Span { start: to_u32(source.len()), end: to_u32(source.len()) };
     lowering.emit(Instruction::NoFinish, end);
+    let slots = 0..to_u32(lowering.body.variables.len());
+    lowering.body.unassigned = slots.filter(|slot| !lowering.assigned.contains(slot)).collect();
     Program::new(lowering.body)
 }
 
 struct Lowering<'a> {
     lines: LineIndex<'a>,
     slots: HashMap<String, u32>,
+    /// Slots that something assigns.
+    assigned: HashSet<u32>,
     body: Body,
 }
 
@@ -77,13 +83,20 @@ impl Lowering<'_> {
         slot
     }
 
+    /// The slot of a variable that is assigned as a whole.
+    fn assigned(&mut self, name: &str) -> u32 {
+        let slot = self.slot(name);
+        self.assigned.insert(slot);
+        slot
+    }
+
     fn path(&mut self, var: &VarExpr) -> Path {
         let slot = self.slot(&var.base.node);
         let accessors = var
             .accessors
             .iter()
             .map(|accessor| match accessor {
-                Accessor::Property(name) => Access::Name(name.node.clone()),
+                Accessor::Property(name) => Access::Name(name.node.as_str().into()),
                 Accessor::DynamicProperty(name) => Access::NameIn(self.slot(&name.node)),
                 Accessor::Index(index) => Access::Index(index.node),
                 Accessor::DynamicIndex(name) => Access::IndexIn(self.slot(&name.node)),
@@ -93,16 +106,25 @@ impl Lowering<'_> {
     }
 
     fn target(&mut self, target: Option<&VarExpr>) -> Option<Path> {
-        target.map(|var| self.path(var))
+        target.map(|var| self.goal(var))
+    }
+
+    /// Where a value goes.
+    fn goal(&mut self, var: &VarExpr) -> Path {
+        let path = self.path(var);
+        if path.accessors.is_empty() {
+            self.assigned.insert(path.slot);
+        }
+        path
     }
 
     fn error(&mut self, error: Option<&Ident>) -> Option<u32> {
-        error.map(|name| self.slot(&name.node))
+        error.map(|name| self.assigned(&name.node))
     }
 
     fn simple(&mut self, simple: &Simple) -> Operand {
         match simple {
-            Simple::String(text) => Operand::Text(text.node.clone()),
+            Simple::String(text) => Operand::Text(text.node.as_str().into()),
             Simple::Number(number) => Operand::Number(number.node),
             Simple::Bool(b) => Operand::Bool(b.node),
             Simple::Null(_) => Operand::Null,
@@ -120,7 +142,7 @@ impl Lowering<'_> {
             Expr::Simple(simple) => self.simple(simple),
             Expr::List(items, _) => Operand::List(items.iter().map(|item| self.expr(item)).collect()),
             Expr::Map(entries, _) => Operand::Map(
-                entries.iter().map(|(key, value)| (key.node.clone(), self.expr(value))).collect(),
+                entries.iter().map(|(key, value)| (key.node.as_str().into(), self.expr(value))).collect(),
             ),
         }
     }
@@ -147,7 +169,7 @@ impl Lowering<'_> {
             StmtKind::Iterate { target, over, item, body } => {
                 let over = self.path(over);
                 self.emit(Instruction::BeginIterate { over }, span);
-                let item = self.slot(&item.node);
+                let item = self.assigned(&item.node);
                 self.loop_(target.as_ref(), Some(item), body, span);
             }
             other => {
@@ -161,7 +183,7 @@ impl Lowering<'_> {
     fn straight(&mut self, kind: &StmtKind) -> Instruction {
         match kind {
             StmtKind::Assign { target, value } => {
-                let target = self.path(target);
+                let target = self.goal(target);
                 Instruction::Assign { target, value: self.expr(value) }
             }
             StmtKind::Log { args } => Instruction::Log { args: self.simples(args) },
@@ -172,7 +194,7 @@ impl Lowering<'_> {
             StmtKind::Rrf { target, template, model, callback } => Instruction::Render {
                 target: self.target(target.as_ref()),
                 template: template.node.clone(),
-                model: self.target(model.as_ref()),
+                model: model.as_ref().map(|model| self.path(model)),
                 callback: *callback,
             },
             StmtKind::Trigger { target, error, flow, args, overrides } => Instruction::Trigger {
@@ -211,9 +233,9 @@ impl Lowering<'_> {
     /// Emits a condition; falls through when it holds. Answers the jumps taken when it does not.
     fn condition(&mut self, condition: &Condition, span: Span) -> Vec<u32> {
         match condition {
-            Condition::Compare { left, right, negated, .. } => {
+            Condition::Compare { left, right, negated, span } => {
                 let (left, right) = (self.simple(left), self.simple(right));
-                vec![self.emit(Instruction::JumpUnless { left, right, negated: *negated, to: 0 }, span)]
+                vec![self.emit(Instruction::JumpUnless { left, right, negated: *negated, to: 0 }, *span)]
             }
             Condition::And(parts) => parts.iter().flat_map(|part| self.condition(part, span)).collect(),
             Condition::Or(parts) => {
@@ -252,7 +274,12 @@ impl Lowering<'_> {
         let mut leave = Vec::new();
         for arm in arms {
             let (left, right) = (self.simple(subject), self.simple(&arm.label));
-            let miss = self.emit(Instruction::JumpUnless { left, right, negated: false, to: 0 }, span);
+            // A literal can't go wrong: what does is the subject.
+            let label = match &arm.label {
+                Simple::Var(var) | Simple::Negated(var) => var.span,
+                _ => span,
+            };
+            let miss = self.emit(Instruction::JumpUnless { left, right, negated: false, to: 0 }, label);
             self.statements(&arm.body);
             leave.push(self.emit(Instruction::Jump(0), span));
             self.land(miss);

@@ -11,6 +11,7 @@ mod literal;
 
 use crate::ast::Flow;
 use crate::diagnostic::{Diagnostic, Sink};
+use crate::source::MAX_SOURCE;
 
 pub(crate) use grammar::{Grammar, Rule};
 
@@ -35,7 +36,8 @@ pub fn parse_partial(source: &str, file: &str) -> (Option<Flow>, Vec<Diagnostic>
     let mut found = Vec::new();
     let mut sink = Sink::new(source, file, &mut found);
     let lines = crate::layout::lines(source, &mut sink);
-    let flow = block::flow(&lines, &mut sink);
+    // Of a source that is too large nothing was looked at, and nothing more is to be said.
+    let flow = if source.len() > MAX_SOURCE { None } else { block::flow(&lines, &mut sink) };
     found.sort_by_key(|finding| (finding.span.start, finding.span.end));
     (flow, found)
 }

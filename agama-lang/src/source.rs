@@ -1,4 +1,42 @@
-//! Places in a source text.
+//! Source texts, and places in them.
+
+use crate::ast::Span;
+use crate::diagnostic::{Code, Diagnostic, Sink};
+
+/// Sources are at most this long, in bytes.
+pub const MAX_SOURCE: usize = 1024 * 1024;
+
+/// The text of a file's bytes, or why it is none.
+pub fn text<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    if fits(bytes.len(), &mut Sink::new("", file, &mut found)) {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => return Ok(text),
+            Err(error) => {
+                let at = error.valid_up_to();
+                let (good, bad) = bytes.split_at_checked(at).unwrap_or((bytes, &[]));
+                let good = std::str::from_utf8(good).unwrap_or_default();
+                let message = match (at, bad) {
+                    (0, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]) => "the file is UTF-16, not UTF-8".to_owned(),
+                    _ => format!("the byte 0x{:02X} is no UTF-8", bad.first().copied().unwrap_or_default()),
+                };
+                let here = Span { start: to_u32(at), end: to_u32(at) };
+                let mut sink = Sink::new(good, file, &mut found);
+                sink.error(Code::BadCharacter, here, message, "save the file as UTF-8");
+            }
+        }
+    }
+    Err(found)
+}
+
+/// Whether a source is small enough to be looked at; reports it if not.
+pub(crate) fn fits(length: usize, sink: &mut Sink<'_>) -> bool {
+    if length > MAX_SOURCE {
+        let message = format!("the source has {length} bytes; {MAX_SOURCE} are allowed");
+        sink.error(Code::TooLarge, Span::default(), message, "split the flow into subflows and Trigger them");
+    }
+    length <= MAX_SOURCE
+}
 
 /// Finds line and column of a byte offset.
 #[derive(Debug, Clone)]

@@ -1,15 +1,21 @@
 //! The whole state of a run, as plain data.
 //!
 //! Stored form: version byte, postcard, CRC-32. The engine seals it; the checksum tells corruption from tampering.
+//! Nothing in it is nested, so that reading it needs no more stack for one input than for another.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Page, Place};
-use crate::value::{Map, Value};
+use crate::ir::Digest;
+use crate::value::{Map, Text, Value};
 use crate::vm::heap::{Heap, Val};
 
 /// The version that is written; others are refused.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// A value handed out has at most this many bytes, whatever the limits say.
+pub(crate) const LARGEST_VALUE: usize = 16 * 1024 * 1024;
 
 /// A run between two effects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,15 +25,17 @@ pub struct State {
     pub(crate) heap: Heap,
     pub(crate) waiting: Waiting,
     /// Log lines of the machine not handed out yet.
-    pub(crate) notes: Vec<String>,
+    pub(crate) notes: Vec<Note>,
+    /// Fuel burnt since the last pause.
+    pub(crate) burnt: u64,
 }
 
 /// One active flow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Frame {
-    pub(crate) flow: String,
+    pub(crate) flow: Arc<str>,
     /// Content hash of its program.
-    pub(crate) hash: String,
+    pub(crate) program: Digest,
     /// The instruction at work; it stays there while the run waits for its answer.
     pub(crate) at: u32,
     pub(crate) slots: Vec<Val>,
@@ -48,15 +56,27 @@ pub(crate) enum Over {
     Count(f64),
     /// A live list.
     List(u32),
-    /// Keys of a map, or characters of a string, as they were at the start; whether they stay secret.
-    Texts(Vec<String>, bool),
+    /// The keys of a map, as they were at the start.
+    Keys(Vec<Arc<str>>),
+    /// A string, and the byte at which its next character begins.
+    Chars {
+        text: Text,
+        next: u32,
+    },
+}
+
+/// A line of the machine about the flow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    pub(crate) line: u32,
+    pub(crate) text: String,
 }
 
 /// What a run waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Waiting {
     Page(SavedPage),
-    Callback(Place),
+    Callback,
     Call,
     /// After a `Log` statement.
     Log,
@@ -68,38 +88,11 @@ pub(crate) enum Waiting {
 /// A page as shown, so that it can be shown again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SavedPage {
-    template: String,
-    model: Vec<(String, Value)>,
-    callback: bool,
-    at: Place,
-}
-
-impl SavedPage {
-    pub(crate) fn of(page: &Page) -> Self {
-        Self {
-            template: page.template.clone(),
-            model: page.model.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            callback: page.callback,
-            at: page.at.clone(),
-        }
-    }
-
-    pub(crate) fn page(&self) -> Page {
-        Page {
-            template: self.template.clone(),
-            model: self.model.iter().cloned().collect::<Map>(),
-            callback: self.callback,
-            at: self.at.clone(),
-        }
-    }
-
-    pub(crate) fn template(&self) -> &str {
-        &self.template
-    }
-
-    pub(crate) fn callback(&self) -> bool {
-        self.callback
-    }
+    pub(crate) template: String,
+    /// The map shown. Nothing changes it while the run waits.
+    pub(crate) model: Option<Val>,
+    pub(crate) callback: bool,
+    pub(crate) line: u32,
 }
 
 /// Stored bytes are no state that this machine can go on from.
@@ -109,7 +102,9 @@ pub enum StateError {
     #[error("the saved state is damaged")]
     Damaged,
     /// Written by another version.
-    #[error("the saved state has version {found}, this server reads version {VERSION}")]
+    #[error(
+        "the saved state has version {found}, this server reads version {VERSION}: the run must start again"
+    )]
     Version {
         /// As stored.
         found: u8,
@@ -124,8 +119,8 @@ impl State {
     pub fn encode(&self) -> Vec<u8> {
         let mut compact = self.clone();
         crate::vm::heap::collect(&mut compact);
-        let mut bytes = vec![VERSION];
-        bytes.extend(postcard::to_stdvec(&compact).unwrap_or_default());
+        let bytes = postcard::to_extend(&compact, vec![VERSION]);
+        let mut bytes = bytes.unwrap_or_default();
         let sum = crc32fast::hash(&bytes);
         bytes.extend(sum.to_be_bytes());
         bytes
@@ -141,7 +136,10 @@ impl State {
         if *version != VERSION {
             return Err(StateError::Version { found: *version });
         }
-        let state: Self = postcard::from_bytes(body).map_err(|_| StateError::Damaged)?;
+        let (state, rest): (Self, _) = postcard::take_from_bytes(body).map_err(|_| StateError::Damaged)?;
+        if !rest.is_empty() {
+            return Err(StateError::Damaged);
+        }
         if state.frames.is_empty() && state.waiting != Waiting::Ended || !state.heap_is_sound() {
             return Err(StateError::Inconsistent);
         }
@@ -150,28 +148,40 @@ impl State {
 
     /// The page that is waiting to be sent, if the run is at one.
     pub fn page(&self) -> Option<Page> {
-        match &self.waiting {
-            Waiting::Page(page) => Some(page.page()),
-            _ => None,
-        }
+        let Waiting::Page(page) = &self.waiting else { return None };
+        let mut budget = LARGEST_VALUE;
+        let model = match &page.model {
+            None => Map::new(),
+            Some(model) => match self.heap.export(model, &mut budget) {
+                Ok(Value::Map(map)) => map,
+                _ => return None,
+            },
+        };
+        let flow = self.frames.last().map_or(String::new(), |frame| frame.flow.as_ref().to_owned());
+        let at = Place { flow, line: page.line };
+        Some(Page { template: page.template.clone(), model, callback: page.callback, at })
     }
 
     /// Whether the callback may resume the run.
     pub fn waits_for_callback(&self) -> bool {
         match &self.waiting {
-            Waiting::Page(page) => page.callback(),
-            Waiting::Callback(_) => true,
+            Waiting::Page(page) => page.callback,
+            Waiting::Callback => true,
             _ => false,
         }
     }
 
     /// The qualified names of the active flows, the started one first.
     pub fn flows(&self) -> impl Iterator<Item = &str> {
-        self.frames.iter().map(|frame| frame.flow.as_str())
+        self.frames.iter().map(|frame| frame.flow.as_ref())
     }
 
     fn heap_is_sound(&self) -> bool {
-        self.heap.is_sound()
+        let page = match &self.waiting {
+            Waiting::Page(SavedPage { model: Some(model), .. }) => self.heap.holds(model),
+            _ => true,
+        };
+        page && self.heap.is_sound()
             && self.frames.iter().all(|frame| {
                 frame.slots.iter().all(|value| self.heap.holds(value))
                     && frame.loops.iter().all(|open| match open.over {

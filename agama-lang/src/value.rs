@@ -60,6 +60,11 @@ impl Text {
         &self.chars
     }
 
+    /// The characters, shared.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.chars)
+    }
+
     /// The marks.
     pub fn marks(&self) -> &Marks {
         &self.marks

@@ -30,9 +30,9 @@ use machine::Machine;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Instructions (and elements touched) between two effects.
+    /// Steps between two pauses: an instruction or an element touched is one, a log line a hundred, a call five hundred.
     pub fuel: u64,
-    /// Bytes of lists, maps and texts.
+    /// Bytes of variables, lists, maps and texts.
     pub heap_bytes: usize,
     /// Elements of one list or map.
     pub collection_size: usize,
@@ -48,8 +48,13 @@ impl Default for Limits {
 
 /// Starts a flow; inputs that it does not declare are ignored.
 pub fn start(catalog: &dyn Catalog, flow: &str, inputs: Map, limits: &Limits) -> (State, Effect) {
-    let state =
-        State { frames: Vec::new(), heap: heap::Heap::default(), waiting: Waiting::Ended, notes: Vec::new() };
+    let state = State {
+        frames: Vec::new(),
+        heap: heap::Heap::default(),
+        waiting: Waiting::Ended,
+        notes: Vec::new(),
+        burnt: 0,
+    };
     let mut machine = Machine::new(catalog, state, limits);
     let effect = match machine.enter_first(flow, inputs) {
         Ok(()) => machine.run(),

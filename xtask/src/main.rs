@@ -1,10 +1,11 @@
-//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `plugins`.
+//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `fuzz`, `plugins`.
 //!
 //! Each prints one line per step, what it installs and why, and how to do it by hand where it can't. A missing part
 //! is skipped by name on a developer's machine and is a failure in CI (`CI=true`).
 
 mod bench;
 mod demo;
+mod fuzz;
 mod install;
 mod lint;
 mod plugins;
@@ -40,6 +41,12 @@ enum Command {
     Bench,
     /// Builds all guest components into `plugins/dist`.
     Plugins,
+    /// Fuzzes the language.
+    Fuzz {
+        /// parse, format_roundtrip, compile_run or state_decode (all without it), --seconds (of each), --seed.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -49,6 +56,7 @@ fn main() -> ExitCode {
         Command::Test => test::test(&root),
         Command::Lint => lint::lint(&root),
         Command::Bench => bench::bench(&root),
+        Command::Fuzz { arguments } => fuzz::fuzz(&root, &arguments),
         Command::Plugins => plugins::build_all(&root),
     };
     match result {

@@ -1,23 +1,34 @@
 //! Blocks, from indents.
 
-use super::explain::explain;
+use super::explain::{self, Opens};
 use super::header::header;
-use super::line::{LineNode, Reader};
-use crate::ast::{Flow, LoopBody, MatchArm, Quit, Stmt, StmtKind, TemplateOverride};
+use super::line::{LineNode, Mistake, Reader};
+use crate::ast::{
+    Condition, Flow, Ident, LoopBody, MatchArm, Quit, Simple, Stmt, StmtKind, TemplateOverride, VarExpr,
+};
 use crate::diagnostic::{Code, Sink};
-use crate::layout::{Line, MAX_NESTING};
+use crate::layout::{Line, MAX_NESTING, MOST_FINDINGS};
 
 /// Reads a whole flow.
 pub(super) fn flow(lines: &[Line], sink: &mut Sink<'_>) -> Option<Flow> {
-    let (mut flow, used) = header(lines, sink);
-    if used == 0 {
-        return None;
+    let header = header(lines, sink)?;
+    let mut flow = header.flow;
+    let mut blocks = Blocks { lines, at: header.used, open: vec![0], sink };
+    if header.body_indent > 0 {
+        // Reported by the header; read where it stands, for its other mistakes.
+        blocks.open.push(header.body_indent);
+        flow.body = blocks.statements(header.body_indent);
+        blocks.open.pop();
     }
-    let mut blocks = Blocks { lines, at: used, open: vec![0], sink };
-    flow.body = blocks.statements(0);
-    if flow.body.is_empty() && !lines.is_empty() && lines.len() <= used {
+    flow.body.extend(blocks.statements(0));
+    if flow.body.is_empty() && lines.len() <= header.used {
         let hint = "write at least a Finish, starting in column 1";
         sink.error(Code::NoStatements, flow.name.span, "the flow has no statements", hint);
+    }
+    if sink.count() >= MOST_FINDINGS {
+        let end = lines.last().map(Line::whole).unwrap_or_default();
+        let message = format!("there are more than {MOST_FINDINGS} mistakes; the rest is not shown");
+        sink.error(Code::TooLarge, end, message, "mend the first ones; is this a flow at all?");
     }
     Some(flow)
 }
@@ -32,7 +43,8 @@ struct Blocks<'a, 's> {
 
 impl<'a> Blocks<'a, '_> {
     fn peek(&self) -> Option<&'a Line> {
-        self.lines.get(self.at)
+        // Too many mistakes: as if the file ended here.
+        self.lines.get(self.at).filter(|_| self.sink.count() < MOST_FINDINGS)
     }
 
     /// The statements of a block whose lines start after `indent` characters.
@@ -124,71 +136,98 @@ impl<'a> Blocks<'a, '_> {
     }
 
     /// One statement with all that is below it. A `Quit` comes back apart: only loops take it.
+    ///
+    /// What does not nest is done in functions of its own, so that a level of nesting costs little stack.
     fn statement(&mut self, line: &'a Line) -> (Option<Stmt>, Option<Quit>) {
         self.at += 1;
-        let mut reader = Reader::new(line);
-        let read = reader.statement();
-        for mistake in reader.mistakes {
-            self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
-        }
-        let node = match read {
-            Ok(node) => node,
-            Err(at) => {
-                explain(line, at, self.sink);
-                self.recover(line);
-                return (None, None);
-            }
+        let Some(node) = self.read(line) else {
+            self.recover(line);
+            return (None, None);
         };
         let kind = match node {
             LineNode::Quit { condition } => {
                 return (None, Some(Quit { condition, span: line.whole(), after: Vec::new() }));
             }
-            LineNode::Otherwise => {
-                self.misplaced(
-                    line,
-                    "this Otherwise belongs to no When or Match",
-                    "Otherwise follows the block of a When or Match, in the same column, and once",
-                );
-                self.recover(line);
-                return (None, None);
-            }
-            LineNode::Assign { target, value } => StmtKind::Assign { target, value },
-            LineNode::Log { args } => StmtKind::Log { args },
-            LineNode::Finish { value } => StmtKind::Finish { value },
-            LineNode::Rfac { target, url } => StmtKind::Rfac { target, url },
-            LineNode::Rrf { target, template, model, callback } => {
-                StmtKind::Rrf { target, template, model, callback }
-            }
-            LineNode::Call { target, error, callee, args } => StmtKind::Call { target, error, callee, args },
+            LineNode::When { condition } => self.when(line, condition),
+            LineNode::Match { subject } => self.match_(line, subject),
+            LineNode::Repeat { target, count } => self.repeat(line, target, count),
+            LineNode::Iterate { target, over, item } => self.iterate(line, target, over, item),
             LineNode::Trigger { target, error, flow, args } => {
                 StmtKind::Trigger { target, error, flow, args, overrides: self.overrides(line) }
             }
-            LineNode::When { condition } => {
-                let then = self.block(line, Self::statements);
-                StmtKind::When { condition, then, otherwise: self.otherwise(line) }
-            }
-            LineNode::Match { subject } => {
-                let arms = self.block(line, Self::arms);
-                StmtKind::Match { subject, arms, otherwise: self.otherwise(line) }
-            }
-            LineNode::Repeat { target, count } => StmtKind::Repeat {
-                target,
-                count,
-                body: self.block(line, Self::loop_body).unwrap_or_else(empty_body),
-            },
-            LineNode::Iterate { target, over, item } => {
-                let body = self.block(line, Self::loop_body).unwrap_or_else(empty_body);
-                StmtKind::Iterate { target, over, item, body }
-            }
+            LineNode::Plain(kind) => kind,
+            // Reported and recovered from where it was read.
+            LineNode::Otherwise => return (None, None),
         };
         (Some(Stmt { kind, span: line.whole() }), None)
     }
 
-    /// After a line that could not be read: what is indented below it is read for its own mistakes, and dropped.
-    fn recover(&mut self, line: &Line) {
-        if self.peek().is_some_and(|next| next.indent > line.indent) && self.open.len() <= MAX_NESTING {
-            self.block(line, Self::statements);
+    /// Reads a statement's line; what is wrong with it is reported.
+    fn read(&mut self, line: &Line) -> Option<LineNode> {
+        let mut reader = Reader::new(line);
+        let read = reader.statement();
+        self.report(reader.mistakes);
+        match read {
+            Ok(LineNode::Otherwise) => {
+                self.misplaced(
+                    line,
+                    "this Otherwise belongs to no When or Match",
+                    "Otherwise follows directly on the block of a When or Match, in the same column, and once",
+                );
+                None
+            }
+            Ok(node) => Some(node),
+            Err(at) => {
+                if !line.reported {
+                    explain::statement(line, at, self.sink);
+                }
+                None
+            }
         }
+    }
+
+    fn when(&mut self, line: &Line, condition: Condition) -> StmtKind {
+        let then = self.block(line, Self::statements);
+        StmtKind::When { condition, then, otherwise: self.otherwise(line) }
+    }
+
+    fn match_(&mut self, line: &Line, subject: Simple) -> StmtKind {
+        let arms = self.block(line, Self::arms);
+        StmtKind::Match { subject, arms, otherwise: self.otherwise(line) }
+    }
+
+    fn repeat(&mut self, line: &Line, target: Option<VarExpr>, count: Simple) -> StmtKind {
+        let body = self.block(line, Self::loop_body).unwrap_or_else(empty_body);
+        StmtKind::Repeat { target, count, body }
+    }
+
+    fn iterate(&mut self, line: &Line, target: Option<VarExpr>, over: VarExpr, item: Ident) -> StmtKind {
+        let body = self.block(line, Self::loop_body).unwrap_or_else(empty_body);
+        StmtKind::Iterate { target, over, item, body }
+    }
+
+    /// After a line that could not be read: what is indented below it is read for its own mistakes, and dropped; so is
+    /// an `Otherwise` that may belong to it.
+    fn recover(&mut self, line: &Line) {
+        if line.text.starts_with("/*") && !line.text.contains("*/") {
+            let rest = self.lines.get(self.at..).unwrap_or_default();
+            self.at += rest.iter().position(|line| line.text.contains("*/")).map_or(0, |end| end + 1);
+        }
+        if self.peek().is_none_or(|next| next.indent <= line.indent) || self.open.len() > MAX_NESTING {
+            return;
+        }
+        match explain::opens(&line.text) {
+            Opens::Loop => drop(self.block(line, Self::loop_body)),
+            Opens::Arms => drop(self.block(line, Self::arms)),
+            Opens::Overrides => drop(self.overrides(line)),
+            Opens::Statements => drop(self.block(line, Self::statements)),
+            Opens::Header => {
+                while self.peek().is_some_and(|next| next.indent > line.indent) {
+                    self.at += 1;
+                }
+            }
+        }
+        self.otherwise(line);
     }
 
     fn otherwise(&mut self, line: &Line) -> Vec<Stmt> {
@@ -206,19 +245,22 @@ impl<'a> Blocks<'a, '_> {
             self.at += 1;
             let mut reader = Reader::new(line);
             let label = reader.label();
-            for mistake in reader.mistakes {
-                self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
-            }
-            if label.is_err() {
-                let hint = "below Match stand labels (a literal or a variable), and indented below each its statements";
-                self.sink.error(Code::Syntax, line.whole(), "this is no label of a Match", hint);
-            }
+            self.report(reader.mistakes);
+            let Ok(label) = label else {
+                explain::label(line, self.sink);
+                self.recover(line);
+                continue;
+            };
             let body = self.block(line, Self::statements);
-            if let Ok(label) = label {
-                found.push(MatchArm { label, body });
-            }
+            found.push(MatchArm { label, body });
         }
         found
+    }
+
+    fn report(&mut self, mistakes: Vec<Mistake>) {
+        for mistake in mistakes {
+            self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
+        }
     }
 
     fn loop_body(&mut self, indent: usize) -> Option<LoopBody> {
@@ -252,6 +294,15 @@ impl<'a> Blocks<'a, '_> {
 
     fn overrides(&mut self, line: &Line) -> Vec<TemplateOverride> {
         match self.peek() {
+            Some(next) if next.indent > line.indent && !next.text.starts_with(['O', '"']) => {
+                // No attempt at overrides: an indented statement, reported as such.
+                let message = format!("this line starts in column {}, below a Trigger", next.indent + 1);
+                let hint =
+                    "below Trigger only Override templates is indented; align a statement with the Trigger";
+                self.sink.error(Code::Indentation, next.whole(), message, hint);
+                self.block(line, Self::statements);
+                Vec::new()
+            }
             Some(next) if next.indent > line.indent => self.block(line, Self::override_block),
             _ => Vec::new(),
         }
@@ -260,19 +311,21 @@ impl<'a> Blocks<'a, '_> {
     fn override_block(&mut self, indent: usize) -> Vec<TemplateOverride> {
         let mut found = Vec::new();
         let mut head = true;
+        let mut bad = false;
         while let Some(line) = self.in_block(indent) {
             self.at += 1;
             let mut reader = Reader::new(line);
             match reader.overrides(head) {
                 Ok(pairs) => found.extend(pairs),
+                // Once a block: a pair broken over lines is one mistake.
+                Err(_) if bad => {}
                 Err(_) => {
-                    let hint = "below Trigger stands: Override templates \"path\" \"replacement\", more pairs one a line in the same column";
-                    self.sink.error(Code::Syntax, line.whole(), "these are no template overrides", hint);
+                    bad = true;
+                    let hint = "write: Override templates \"path\" \"replacement\"; further pairs behind it, or one a line in the same column";
+                    self.sink.error(Code::Syntax, line.whole(), "overrides are pairs of strings", hint);
                 }
             }
-            for mistake in reader.mistakes {
-                self.sink.error(Code::BadString, mistake.span, mistake.message, mistake.hint);
-            }
+            self.report(reader.mistakes);
             head = false;
         }
         found

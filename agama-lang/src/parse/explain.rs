@@ -1,172 +1,155 @@
-//! What is wrong with a line that is no statement. Habits from other languages get their own answer.
+//! What is wrong with a line that is no statement, and how it is said in Agama.
+//!
+//! `tokens.rs` cuts the line roughly, without a grammar; `habits.rs` knows what other languages write;
+//! `shapes.rs` and `literals.rs` know how a statement
+//! that went wrong should look.
 
+mod habits;
+mod literals;
+mod shapes;
+mod tokens;
+
+use self::tokens::Look;
 use crate::diagnostic::{Code, Sink};
 use crate::layout::Line;
 
-/// A habit: how to tell it, what to say, the Agama way.
-struct Habit {
-    fits: fn(&str) -> bool,
-    message: &'static str,
-    hint: &'static str,
+/// What is said about a line: the part of it that is wrong, message and hint.
+struct Verdict {
+    code: Code,
+    start: usize,
+    end: usize,
+    message: String,
+    hint: String,
 }
 
-const HABITS: &[Habit] = &[
-    Habit {
-        fits: |text| words(text).starts_with(&["Otherwise", "When"]),
-        message: "there is no Otherwise When",
-        hint: "write Otherwise, and indented below it another When; or use Match",
-    },
-    Habit {
-        fits: |text| matches!(first(text), "if" | "else" | "elif" | "elseif" | "switch"),
-        message: "Agama has no if or else",
-        hint: "write: When x is y … Otherwise …",
-    },
-    Habit {
-        fits: |text| matches!(first(text), "for" | "while" | "do"),
-        message: "Agama has no for or while",
-        hint: "write: Iterate over list using item, or: Repeat 3 times max",
-    },
-    Habit {
-        fits: |text| matches!(first(text), "function" | "def" | "fn" | "return" | "let" | "var" | "const"),
-        message: "Agama has no functions and no declarations",
-        hint: "a subflow is a file of its own, called with Trigger; a variable exists once it is assigned; a flow ends with Finish",
-    },
-    Habit {
-        fits: |text| text.starts_with("/*") || text.starts_with('*') || text.starts_with('#'),
-        message: "only // begins a comment",
-        hint: "put // before each line of the comment",
-    },
-    Habit {
-        fits: |text| outside(text).contains("==") || outside(text).contains("!="),
-        message: "values are compared with words",
-        hint: "write: When a is b, or: When a is not b",
-    },
-    Habit {
-        fits: |text| outside(text).contains("&&") || outside(text).contains("||"),
-        message: "conditions are joined with words",
-        hint: "write: When a is b and c is d, or with or",
-    },
-    Habit {
-        fits: |text| first(text) == "When" && (outside(text).contains('<') || outside(text).contains('>')),
-        message: "there is no < or > in Agama",
-        hint: "let a routine compare, for example a plugin's function, and test its result with is",
-    },
-    Habit {
-        fits: |text| outside(text).ends_with(';'),
-        message: "a statement ends with its line",
-        hint: "delete the semicolon",
-    },
-    Habit {
-        fits: |text| text.contains('\'') && !text.contains('"'),
-        message: "strings stand in double quotes",
-        hint: "write \"text\"",
-    },
-    Habit {
-        fits: |text| text.contains("\\\""),
-        message: "a quote can't be escaped with a backslash",
-        hint: "write \\u0022 for a quote inside a string",
-    },
-    Habit {
-        fits: |text| outside(text).matches('"').count() % 2 == 1,
-        message: "this string is not closed",
-        hint: "a string ends in the line it begins in, with a double quote",
-    },
-    Habit {
-        fits: |text| arguments_hold_literal(text),
-        message: "a list or map can't be an argument",
-        hint: "assign it to a variable in a line before, and pass the variable",
-    },
-    Habit {
-        fits: |text| outside(text).contains('=') && has_operator(text),
-        message: "Agama has no arithmetic and no string joining",
-        hint: "let a routine do it: x = Call … a b",
-    },
-    Habit {
-        fits: |text| outside(text).contains(":=") || assignment_with_colon(text),
-        message: "a value is assigned with =",
-        hint: "write: name = value",
-    },
-    Habit {
-        fits: |text| outside(text).contains('(') || outside(text).contains(')'),
-        message: "there are no parentheses in Agama",
-        hint: "write: x = Call package.interface#function first second",
-    },
-];
-
-/// Reports the line; `at` is the offset up to which the grammar understood it.
-pub(super) fn explain(line: &Line, at: usize, sink: &mut Sink<'_>) {
-    if let Some(habit) = HABITS.iter().find(|habit| (habit.fits)(&line.text)) {
-        sink.error(Code::OtherLanguage, line.whole(), habit.message, habit.hint);
-        return;
+impl Verdict {
+    fn new(
+        code: Code,
+        (start, end): (usize, usize),
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { code, start, end, message: message.into(), hint: hint.into() }
     }
-    let at = at.min(line.text.len());
-    let rest = line.text.get(at..).unwrap_or_default();
-    let word = rest.split([' ', '\t']).next().unwrap_or_default();
-    let span = line.span(at, at + word.len());
-    let message = if rest.is_empty() {
-        "the line ends too early".to_owned()
-    } else if at == 0 {
-        format!("`{}` begins no statement", first(&line.text))
+}
+
+/// Reports a line that is no statement; `at` is the offset up to which the grammar understood it.
+pub(super) fn statement(line: &Line, at: usize, sink: &mut Sink<'_>) {
+    let look = Look::new(&line.text, at);
+    let rules = habits::RULES.iter().chain(shapes::RULES);
+    let verdict = rules.into_iter().find_map(|rule| rule(&look)).unwrap_or_else(|| rest(&look));
+    say(line, verdict, sink);
+}
+
+/// Reports a line below `Match` that is no label.
+pub(super) fn label(line: &Line, sink: &mut Sink<'_>) {
+    let look = Look::new(&line.text, 0);
+    let (message, hint) = match look.word(0) {
+        Some("Otherwise") => (
+            "this Otherwise stands among the labels",
+            "Otherwise stands in the column of its Match, behind the last label's block",
+        ),
+        Some("case" | "default") => (
+            "a label is only its value",
+            "write the value alone in its line, the statements indented below it; Otherwise instead of default",
+        ),
+        _ if look.text.ends_with(':') => ("a label has no colon", "write the value alone in its line"),
+        _ => (
+            "this is no label of a Match",
+            "below Match stand labels (a literal or a variable each), and indented below each its statements",
+        ),
+    };
+    say(line, Verdict::new(Code::Syntax, look.whole(), message, hint), sink);
+}
+
+fn say(line: &Line, verdict: Verdict, sink: &mut Sink<'_>) {
+    let end = verdict.end.min(line.text.len());
+    let span = line.span(verdict.start.min(end), end);
+    sink.error(verdict.code, span, verdict.message, verdict.hint);
+}
+
+/// Nothing more is known than where the grammar stopped.
+fn rest(look: &Look<'_>) -> Verdict {
+    let hint = shapes::shape(look);
+    if look.at >= look.text.len() {
+        let end = look.text.len();
+        return Verdict::new(Code::Syntax, (end, end), "the line ends too early", hint);
+    }
+    let (start, end) = look.stop();
+    let word = look.text.get(start..end).unwrap_or_default();
+    let foreign = word.chars().next().filter(|c| !c.is_ascii());
+    let message = if let Some(c) = foreign {
+        let hint = if c.is_whitespace() || c.escape_debug().len() > 1 {
+            "delete it, or put an ordinary blank there"
+        } else {
+            "names are made of the letters a to z, digits and _; other characters stand in strings and comments"
+        };
+        let end = start + c.len_utf8();
+        let message = format!("the character {} (U+{:04X}) can't stand here", c.escape_debug(), u32::from(c));
+        return Verdict::new(Code::Syntax, (start, end), message, hint);
+    } else if start == 0 {
+        format!("`{word}` begins no statement")
     } else {
         format!("`{word}` can't stand here")
     };
-    sink.error(Code::Syntax, if at == 0 { line.whole() } else { span }, message, shape(&line.text));
+    Verdict::new(Code::Syntax, (start, end), message, hint)
 }
 
-/// How the statement that the line seems to be is written.
-fn shape(text: &str) -> &'static str {
-    let has = |word: &str| words(text).contains(&word);
-    match first(text) {
-        "When" => "write: When a is b, with `is not`, `and`, `or`",
-        "Quit" => "write: Quit When a is b",
-        "Match" => "write: Match value to, and indented below it the labels",
-        "Log" => "write: Log \"text with %\" value",
-        "Finish" => "Finish takes true, false, a string or a variable",
-        _ if has("RRF") => "write: form = RRF \"template.html\" model",
-        _ if has("RFAC") => "write: answer = RFAC url",
-        _ if has("Trigger") => "write: result = Trigger qualified.flow.name argument",
-        _ if has("Call") => {
-            "write: x = Call package.interface#function argument, or: x = Call object method argument"
-        }
-        _ if has("Repeat") => "write: n = Repeat 3 times max",
-        _ if has("Iterate") => "write: n = Iterate over list using item",
-        _ => {
-            "a statement is an assignment (name = value), or begins with Log, Finish, RRF, RFAC, Call, Trigger, When, Match, Repeat, Iterate over"
-        }
+/// What kind of block a line opens, as far as its words tell.
+pub(super) enum Opens {
+    Statements,
+    Loop,
+    Arms,
+    Overrides,
+    Header,
+}
+
+/// Guesses the block below a line that could not be read.
+pub(super) fn opens(text: &str) -> Opens {
+    let look = Look::new(text, 0);
+    let has = |words: &[&str]| words.iter().any(|word| look.has(word));
+    if look.word(0) == Some("Flow") {
+        Opens::Header
+    } else if matches!(look.word(0), Some("Match" | "switch")) {
+        Opens::Arms
+    } else if matches!(look.word(0), Some("for" | "while" | "foreach" | "do")) || has(&["Repeat", "Iterate"])
+    {
+        Opens::Loop
+    } else if has(&["Trigger"]) {
+        Opens::Overrides
+    } else {
+        Opens::Statements
     }
 }
 
-fn words(text: &str) -> Vec<&str> {
-    text.split([' ', '\t', '=', '|']).filter(|word| !word.is_empty()).collect()
+/// The first word of a text.
+pub(super) fn first(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
 }
 
-fn first(text: &str) -> &str {
-    text.split([' ', '\t', '(', '{']).next().unwrap_or_default()
+/// The first keyword among the words of a text.
+pub(super) fn keyword_in(text: &str) -> Option<&str> {
+    text.split_whitespace().find(|word| tokens::KEYWORDS.contains(word))
 }
 
-/// The text with the content of strings blanked out; an unclosed quote stays.
-fn outside(text: &str) -> String {
-    let mut parts = text.split('"').collect::<Vec<_>>();
-    let open = if parts.len() % 2 == 0 { parts.pop() } else { None };
-    let mut shown: String = parts.iter().step_by(2).copied().collect::<Vec<_>>().join("\"\"");
-    if open.is_some() {
-        shown.push('"');
+/// Whether a word is another one with a slip: other case, one letter more, less or different, two swapped.
+pub(super) fn near(word: &str, meant: &str) -> bool {
+    if word == meant || word.len() < 2 {
+        return false;
     }
-    shown
-}
-
-fn arguments_hold_literal(text: &str) -> bool {
-    let outside = outside(text);
-    let calls = ["Call", "Trigger", "Log", "RRF", "Finish"].iter().any(|word| words(&outside).contains(word));
-    calls && (outside.contains('{') || outside.contains(" ["))
-}
-
-fn has_operator(text: &str) -> bool {
-    let outside = outside(text);
-    ["+", " - ", " * ", " / "].iter().any(|operator| outside.contains(operator))
-}
-
-fn assignment_with_colon(text: &str) -> bool {
-    let outside = outside(text);
-    !outside.contains('=') && outside.contains(':') && !outside.contains('{')
+    if word.eq_ignore_ascii_case(meant) {
+        return true;
+    }
+    let (a, b) = (word.to_ascii_lowercase(), meant.to_ascii_lowercase());
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let start = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let end = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
+    let longest = a.len().max(b.len());
+    let one = a.len().abs_diff(b.len()) <= 1 && start + end + 1 >= longest;
+    let swapped = a.len() == b.len()
+        && start + end + 2 >= longest
+        && a.get(start) == b.get(start + 1)
+        && a.get(start + 1) == b.get(start);
+    meant.len() > 2 && (one || swapped)
 }

@@ -1,13 +1,15 @@
 //! One logical line, read with pest, as a [`LineNode`].
 
+use std::iter::Peekable;
+
 use pest::Parser as _;
-use pest::iterators::Pair;
+use pest::iterators::{Pair, Pairs};
 
 use super::literal::unescape;
 use super::{Grammar, Rule};
 use crate::ast::{
-    Accessor, Callee, Condition, Expr, FlowRef, Ident, Simple, Span, Spanned, StringLit, TemplateOverride,
-    VarExpr,
+    Accessor, Callee, Condition, Expr, FlowRef, Ident, Simple, Span, Spanned, StmtKind, StringLit,
+    TemplateOverride, VarExpr,
 };
 use crate::layout::Line;
 
@@ -20,25 +22,59 @@ pub(super) struct Mistake {
 
 /// What a line says, without what is indented below it.
 pub(super) enum LineNode {
-    Assign { target: VarExpr, value: Expr },
-    Log { args: Vec<Simple> },
-    Finish { value: Simple },
-    Rfac { target: Option<VarExpr>, url: Simple },
-    Rrf { target: Option<VarExpr>, template: StringLit, model: Option<VarExpr>, callback: bool },
-    Trigger { target: Option<VarExpr>, error: Option<Ident>, flow: FlowRef, args: Vec<Simple> },
-    Call { target: Option<VarExpr>, error: Option<Ident>, callee: Callee, args: Vec<Simple> },
-    When { condition: Condition },
-    Quit { condition: Condition },
+    /// A whole statement.
+    Plain(StmtKind),
+    Trigger {
+        target: Option<VarExpr>,
+        error: Option<Ident>,
+        flow: FlowRef,
+        args: Vec<Simple>,
+    },
+    When {
+        condition: Condition,
+    },
+    Quit {
+        condition: Condition,
+    },
     Otherwise,
-    Match { subject: Simple },
-    Repeat { target: Option<VarExpr>, count: Simple },
-    Iterate { target: Option<VarExpr>, over: VarExpr, item: Ident },
+    Match {
+        subject: Simple,
+    },
+    Repeat {
+        target: Option<VarExpr>,
+        count: Simple,
+    },
+    Iterate {
+        target: Option<VarExpr>,
+        over: VarExpr,
+        item: Ident,
+    },
 }
 
 /// Reads lines of one kind; remembers mistakes that the grammar can't express.
 pub(super) struct Reader<'a> {
     line: &'a Line,
     pub(super) mistakes: Vec<Mistake>,
+}
+
+/// The rule of the statement that begins with the first word of a text.
+fn verb(text: &str) -> Option<Rule> {
+    let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+    Some(match text.get(..end)? {
+        "When" => Rule::when,
+        "Otherwise" => Rule::otherwise,
+        "Log" => Rule::log,
+        "Finish" => Rule::finish,
+        "Call" => Rule::call,
+        "Trigger" => Rule::trigger,
+        "RRF" => Rule::rrf,
+        "RFAC" => Rule::rfac,
+        "Match" => Rule::r#match,
+        "Quit" => Rule::quit,
+        "Repeat" => Rule::repeat,
+        "Iterate" if text.get(end..)?.starts_with(" over") => Rule::iterate,
+        _ => return None,
+    })
 }
 
 /// The result of pest: the pairs, or the offset in the line up to which it understood.
@@ -61,9 +97,26 @@ impl<'a> Reader<'a> {
 
     /// Reads a statement's line.
     pub(super) fn statement(&mut self) -> Result<LineNode, usize> {
+        if let Some(pair) = self.guessed() {
+            return self.node(pair).ok_or(0);
+        }
         let line = self.read(Rule::statement_line)?;
         let pair = line.into_inner().next().ok_or(0usize)?;
         self.node(pair).ok_or(0)
+    }
+
+    /// The statement that the line's verb promises, if it is one. Trying one rule is faster than trying all.
+    fn guessed(&self) -> Option<Pair<'a, Rule>> {
+        let text = self.line.text.as_str();
+        let rule = match verb(text) {
+            Some(rule) => rule,
+            None => {
+                let (_, value) = text.split_once('=')?;
+                verb(value.trim_start_matches([' ', '\t'])).unwrap_or(Rule::assign)
+            }
+        };
+        let pair = Grammar::parse(rule, text).ok()?.next()?;
+        (pair.as_span().end() == text.len()).then_some(pair)
     }
 
     /// Reads a `Match` label.
@@ -103,25 +156,9 @@ impl<'a> Reader<'a> {
             }
         }
         Some(match rule {
-            Rule::assign => {
-                LineNode::Assign { target: self.var(inner.next()?)?, value: self.expr(inner.next()?)? }
-            }
-            Rule::log => LineNode::Log { args: self.simples(inner) },
-            Rule::finish => LineNode::Finish { value: self.simple(inner.next()?)? },
-            Rule::rfac => LineNode::Rfac { target, url: self.simple(inner.next()?)? },
-            Rule::rrf => {
-                let template = self.string(&inner.next()?);
-                let model = inner.next_if(|p| p.as_rule() == Rule::var).and_then(|p| self.var(p));
-                let callback = inner.next().is_some_and(|p| p.as_str() == "true");
-                LineNode::Rrf { target, template, model, callback }
-            }
             Rule::trigger => {
                 let flow = self.flow_ref(inner.next()?)?;
                 LineNode::Trigger { target, error, flow, args: self.arguments(inner.next()) }
-            }
-            Rule::call => {
-                let callee = self.callee(inner.next()?)?;
-                LineNode::Call { target, error, callee, args: self.arguments(inner.next()) }
             }
             Rule::when => LineNode::When { condition: self.condition(inner.next()?)? },
             Rule::quit => LineNode::Quit { condition: self.condition(inner.next()?)? },
@@ -131,6 +168,35 @@ impl<'a> Reader<'a> {
             Rule::iterate => {
                 let over = self.var(inner.next()?)?;
                 LineNode::Iterate { target, over, item: self.ident(&inner.next()?) }
+            }
+            _ => LineNode::Plain(self.plain(rule, inner, target, error)?),
+        })
+    }
+
+    /// A statement that has nothing below it.
+    fn plain(
+        &mut self,
+        rule: Rule,
+        mut inner: Peekable<Pairs<'a, Rule>>,
+        target: Option<VarExpr>,
+        error: Option<Ident>,
+    ) -> Option<StmtKind> {
+        Some(match rule {
+            Rule::assign => {
+                StmtKind::Assign { target: self.var(inner.next()?)?, value: self.expr(inner.next()?)? }
+            }
+            Rule::log => StmtKind::Log { args: self.simples(inner) },
+            Rule::finish => StmtKind::Finish { value: self.simple(inner.next()?)? },
+            Rule::rfac => StmtKind::Rfac { target, url: self.simple(inner.next()?)? },
+            Rule::rrf => {
+                let template = self.string(&inner.next()?);
+                let model = inner.next_if(|p| p.as_rule() == Rule::var).and_then(|p| self.var(p));
+                let callback = inner.next().is_some_and(|p| p.as_str() == "true");
+                StmtKind::Rrf { target, template, model, callback }
+            }
+            Rule::call => {
+                let callee = self.callee(inner.next()?)?;
+                StmtKind::Call { target, error, callee, args: self.arguments(inner.next()) }
             }
             _ => return None,
         })

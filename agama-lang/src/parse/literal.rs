@@ -41,7 +41,10 @@ pub(super) fn unescape(raw: &str) -> Result<String, BadString> {
             'x' => text
                 .push(char::from_u32(u32::from(hex(&mut rest, 2)?)).unwrap_or(char::REPLACEMENT_CHARACTER)),
             // As the reference: an unknown escape is the character itself.
-            other => text.push(other),
+            other => {
+                check(other)?;
+                text.push(other);
+            }
         }
     }
     flush(&mut units, &mut text);
@@ -66,8 +69,9 @@ fn hex(rest: &mut std::str::Chars<'_>, digits: usize) -> Result<u16, BadString> 
 }
 
 fn check(c: char) -> Result<(), BadString> {
-    let control =
-        (c < ' ' && c != '\t') || ('\u{7f}'..='\u{9f}').contains(&c) && !('\u{80}'..='\u{8c}').contains(&c);
+    // NUL and form feed were reported for the whole source.
+    let control = (c < ' ' && !matches!(c, '\t' | '\0' | '\u{c}'))
+        || ('\u{7f}'..='\u{9f}').contains(&c) && !('\u{80}'..='\u{8c}').contains(&c);
     if control {
         return Err(BadString {
             message: format!("the character U+{:04X} may not stand in a string", u32::from(c)),

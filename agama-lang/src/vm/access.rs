@@ -1,30 +1,44 @@
 //! Reading and writing variables.
 
-use super::heap::Val;
-use super::machine::{Fault, Machine, count, key_of};
+use std::sync::Arc;
+
+use super::heap::{Val, too_many};
+use super::machine::{Fault, Machine, count};
+use super::text::number_text;
 use crate::ir::{Access, Body, IDX, Path};
+use crate::value::Text;
 
 /// One step into a value, its variable already read.
-enum Key {
-    Name(String),
+enum Key<'b> {
+    /// As it stands in the program.
+    Name(&'b Arc<str>),
+    /// From a variable.
+    Found(Text),
     Index(u64),
 }
 
 impl Machine<'_> {
-    fn slot(&mut self, slot: u32) -> Result<Val, Fault> {
+    /// The value of a variable as a whole.
+    fn slot(&mut self, body: &Body, slot: u32) -> Result<Val, Fault> {
+        let frame = self.frame()?;
         if slot == IDX {
-            let counters = self.frame()?.loops.iter().map(|open| Val::Number(count(open.rounds))).collect();
+            let counters = frame.loops.iter().map(|open| Val::Number(count(open.rounds))).collect();
             return Ok(self.state.heap.new_list(counters));
         }
-        let frame = self.frame()?;
         let value = usize::try_from(slot).ok().and_then(|slot| frame.slots.get(slot));
-        value.cloned().ok_or_else(|| Fault::limit("the saved state lost a variable"))
+        let value = value.ok_or_else(|| Fault::limit("the saved state lost a variable"))?;
+        if *value == Val::Null && body.unassigned.binary_search(&slot).is_ok() {
+            return Err(Fault::new(format!("nothing assigns the variable {}", body.variable(slot))));
+        }
+        Ok(value.clone())
     }
 
     pub(super) fn set_slot(&mut self, slot: u32, value: Val) -> Result<(), Fault> {
-        let frame = self.frame_mut()?;
+        let frame = self.state.frames.last_mut().ok_or_else(|| Fault::limit("no flow is active"))?;
         let place = usize::try_from(slot).ok().and_then(|slot| frame.slots.get_mut(slot));
-        *place.ok_or_else(|| Fault::limit("the saved state lost a variable"))? = value;
+        let place = place.ok_or_else(|| Fault::limit("the saved state lost a variable"))?;
+        self.state.heap.swap_cost(place, &value);
+        *place = value;
         Ok(())
     }
 
@@ -34,33 +48,41 @@ impl Machine<'_> {
     }
 
     fn read_steps(&mut self, body: &Body, path: &Path, steps: usize) -> Result<Val, Fault> {
-        let mut value = self.slot(path.slot)?;
+        if let (IDX, Some(Access::Index(depth)), 1) = (path.slot, path.accessors.first(), steps) {
+            // Without making the list.
+            let open = usize::try_from(*depth).ok().and_then(|depth| self.frame().ok()?.loops.get(depth));
+            return Ok(open.map_or(Val::Null, |open| Val::Number(count(open.rounds))));
+        }
+        let mut value = self.slot(body, path.slot)?;
         for (step, access) in path.accessors.iter().take(steps).enumerate() {
             self.burn(1)?;
             let key = self.key(body, access)?;
             if value == Val::Null {
                 return Err(null_access("read", &key, &body.path(path, step)));
             }
-            value = self.get(&value, &key);
+            value = self.get(&value, &key)?;
         }
         Ok(value)
     }
 
-    fn key(&mut self, body: &Body, access: &Access) -> Result<Key, Fault> {
+    fn key<'b>(&mut self, body: &Body, access: &'b Access) -> Result<Key<'b>, Fault> {
         match access {
-            Access::Name(name) => Ok(Key::Name(name.clone())),
+            Access::Name(name) => Ok(Key::Name(name)),
             Access::Index(index) => Ok(Key::Index(*index)),
-            Access::NameIn(slot) => match self.slot(*slot)? {
-                Val::Text(text) => Ok(Key::Name(text.as_str().to_owned())),
+            Access::NameIn(slot) => match self.slot(body, *slot)? {
+                Val::Text(text) => {
+                    self.burn_text(text.as_str())?;
+                    Ok(Key::Found(text))
+                }
                 other => {
                     Err(Fault::new(format!("{} is not a string, but {}", body.variable(*slot), other.kind())))
                 }
             },
-            Access::IndexIn(slot) => match self.slot(*slot)? {
+            Access::IndexIn(slot) => match self.slot(body, *slot)? {
                 Val::Number(n) if n >= 0.0 && n.fract() == 0.0 => Ok(Key::Index(whole(n))),
                 other => {
                     let shown = match other {
-                        Val::Number(n) => key_of(n),
+                        Val::Number(n) => number_text(n),
                         other => other.kind().to_owned(),
                     };
                     Err(Fault::new(format!(
@@ -72,30 +94,31 @@ impl Machine<'_> {
         }
     }
 
-    fn get(&self, value: &Val, key: &Key) -> Val {
-        match (value, key) {
-            (Val::Map(at), key) => {
-                let entries = self.state.heap.map(*at);
-                let name = key.name();
-                match entries.and_then(|entries| entries.get(&name)) {
-                    Some(value) => value.clone(),
-                    None if name == "empty" => Val::Bool(entries.is_none_or(indexmap::IndexMap::is_empty)),
-                    None => Val::Null,
+    fn get(&mut self, value: &Val, key: &Key<'_>) -> Result<Val, Fault> {
+        Ok(match value {
+            Val::Map(at) => key.with(|name| match self.state.heap.entry(*at, name) {
+                Some(value) => value.clone(),
+                None if name == "empty" => {
+                    Val::Bool(self.state.heap.map(*at).is_none_or(indexmap::IndexMap::is_empty))
+                }
+                None => Val::Null,
+            }),
+            Val::List(at) => match key.position() {
+                Some(position) => self.state.heap.list(*at).get(position).cloned().unwrap_or(Val::Null),
+                None => key.with(|name| sized(self.state.heap.list(*at).len(), name)),
+            },
+            Val::Text(text) => {
+                self.burn_text(text.as_str())?;
+                match key.position() {
+                    Some(position) => {
+                        let found = text.as_str().chars().nth(position);
+                        found.map_or(Val::Null, |c| Val::Text(text.derived(c.to_string())))
+                    }
+                    None => key.with(|name| sized(text.as_str().chars().count(), name)),
                 }
             }
-            (Val::List(at), Key::Index(index)) => {
-                let index = usize::try_from(*index).unwrap_or(usize::MAX);
-                self.state.heap.list(*at).get(index).cloned().unwrap_or(Val::Null)
-            }
-            (Val::List(at), Key::Name(name)) => sized(self.state.heap.list(*at).len(), name),
-            (Val::Text(text), Key::Index(index)) => {
-                let index = usize::try_from(*index).unwrap_or(usize::MAX);
-                let found = text.as_str().chars().nth(index);
-                found.map_or(Val::Null, |c| Val::Text(text.derived(c.to_string())))
-            }
-            (Val::Text(text), Key::Name(name)) => sized(text.as_str().chars().count(), name),
             _ => Val::Null,
-        }
+        })
     }
 
     /// Writes `x.y[0].z = value`.
@@ -106,61 +129,116 @@ impl Machine<'_> {
         let steps = path.accessors.len() - 1;
         let container = self.read_steps(body, path, steps)?;
         let key = self.key(body, last)?;
-        match (container, key) {
-            (Val::Null, key) => Err(null_access("write", &key, &body.path(path, steps))),
-            (Val::Map(at), key) => {
-                let name = key.name();
-                let size = self.state.heap.map(at).map_or(0, indexmap::IndexMap::len);
-                self.check_size(size + 1)?;
-                self.state.heap.set_entry(at, &name, value);
+        match container {
+            Val::Null => Err(null_access("write", &key, &body.path(path, steps))),
+            Val::Map(at) => {
+                let name = key.owned();
+                let value = match self.state.heap.replace_entry(at, &name, value) {
+                    None => return self.check_heap(),
+                    Some(value) => value,
+                };
+                self.check_size(self.state.heap.map(at).map_or(0, indexmap::IndexMap::len) + 1)?;
+                self.state.heap.add_entry(at, name, value);
                 self.check_heap()
             }
-            (Val::List(at), Key::Index(index)) => {
-                let index = usize::try_from(index).unwrap_or(usize::MAX);
-                self.check_size(index.saturating_add(1))?;
-                self.burn(index.saturating_sub(self.state.heap.list(at).len()))?;
-                self.state.heap.set_item(at, index, value);
-                self.check_heap()
-            }
-            (Val::List(at), Key::Name(name)) if name == "length" => match value {
-                Val::Number(n) if n >= 0.0 && n.fract() == 0.0 => {
-                    let length = usize::try_from(whole(n)).unwrap_or(usize::MAX);
-                    self.check_size(length)?;
-                    self.burn(length)?;
-                    self.state.heap.resize(at, length);
+            Val::List(at) => match key.position() {
+                Some(position) => {
+                    self.check_size(position.saturating_add(1))?;
+                    self.burn(position.saturating_sub(self.state.heap.list(at).len()))?;
+                    self.state.heap.set_item(at, position, value);
                     self.check_heap()
                 }
-                other => Err(Fault::new(format!(
-                    "the length of {} must be zero or a positive integer, this is {}",
-                    body.path(path, steps),
-                    other.kind()
-                ))),
+                None if key.with(|name| name == "length") => {
+                    self.set_length(&body.path(path, steps), at, value)
+                }
+                None => {
+                    self.ignored(body, path, "a list");
+                    Ok(())
+                }
             },
-            // As the reference: strings, numbers and booleans can't be changed, and saying so is no error.
-            _ => Ok(()),
+            // As the reference: strings, numbers and booleans can't be changed, and trying it is no error.
+            other => {
+                self.ignored(body, path, other.kind());
+                Ok(())
+            }
         }
+    }
+
+    fn set_length(&mut self, name: &str, at: u32, value: Val) -> Result<(), Fault> {
+        match value {
+            Val::Number(n) if n >= 0.0 && n.fract() == 0.0 => {
+                let length = usize::try_from(whole(n)).unwrap_or(usize::MAX);
+                self.check_size(length)?;
+                self.burn(length)?;
+                self.state.heap.resize(at, length);
+                self.check_heap()
+            }
+            other => {
+                let shown = match other {
+                    Val::Number(n) => number_text(n),
+                    other => other.kind().to_owned(),
+                };
+                Err(Fault::new(format!(
+                    "the length of {name} must be zero or a positive integer, this is {shown}"
+                )))
+            }
+        }
+    }
+
+    fn ignored(&mut self, body: &Body, path: &Path, kind: &str) {
+        let container = body.path(path, path.accessors.len() - 1);
+        self.note(format!("{} is not written: {container} is {kind}", body.full(path)));
     }
 
     pub(super) fn check_size(&self, size: usize) -> Result<(), Fault> {
         let most = self.limits.collection_size;
-        if size > most {
-            return Err(Fault::limit(format!("a list or map has more than {most} elements")));
-        }
-        Ok(())
+        if size > most { Err(too_many(most)) } else { Ok(()) }
     }
 }
 
-impl Key {
-    fn name(&self) -> String {
+impl Key<'_> {
+    /// The key as text, where that need not be kept.
+    fn with<T>(&self, read: impl FnOnce(&str) -> T) -> T {
         match self {
-            Key::Name(name) => name.clone(),
-            Key::Index(index) => index.to_string(),
+            Key::Name(name) => read(name),
+            Key::Found(name) => read(name.as_str()),
+            Key::Index(index) => read(&index.to_string()),
+        }
+    }
+
+    fn owned(&self) -> Arc<str> {
+        match self {
+            Key::Name(name) => Arc::clone(name),
+            Key::Found(name) => name.shared(),
+            Key::Index(index) => index.to_string().into(),
+        }
+    }
+
+    /// The key as a place in a list or string: `x[2]`, and `x."2"` as well.
+    fn position(&self) -> Option<usize> {
+        match self {
+            Key::Index(index) => Some(usize::try_from(*index).unwrap_or(usize::MAX)),
+            Key::Name(name) => position(name),
+            Key::Found(name) => position(name.as_str()),
         }
     }
 }
 
-fn null_access(verb: &str, key: &Key, variable: &str) -> Fault {
-    Fault::new(format!("cannot {verb} property \"{}\" of null: {variable} is null", key.name()))
+/// The number that a key is, if it is written like one.
+fn position(name: &str) -> Option<usize> {
+    if !name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    name.parse().ok().filter(|position: &usize| position.to_string() == name)
+}
+
+fn null_access(verb: &str, key: &Key<'_>, variable: &str) -> Fault {
+    let shown = match key {
+        // `Display` hides secret text.
+        Key::Found(name) => name.to_string(),
+        other => other.owned().to_string(),
+    };
+    Fault::new(format!("cannot {verb} property \"{shown}\" of null: {variable} is null"))
 }
 
 /// The properties that lists and strings have.

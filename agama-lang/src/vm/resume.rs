@@ -18,9 +18,9 @@ impl Machine<'_> {
             (Waiting::Call, Resume::Returned(Ok(value))) => self.deliver(value),
             (Waiting::Call, Resume::Returned(Err(error))) => Err(raised(error)),
             (Waiting::Page(_), Resume::Form(form)) => self.deliver(Value::Map(form)),
-            (Waiting::Page(page), Resume::Abort { form, url }) => self.abort(page.template(), form, url),
-            (Waiting::Callback(_), Resume::Callback(parameters)) => self.deliver(Value::Map(parameters)),
-            (Waiting::Page(page), Resume::Callback(parameters)) if page.callback() => {
+            (Waiting::Page(page), Resume::Abort { form, url }) => self.abort(&page.template, form, url),
+            (Waiting::Callback, Resume::Callback(parameters)) => self.deliver(Value::Map(parameters)),
+            (Waiting::Page(page), Resume::Callback(parameters)) if page.callback => {
                 self.deliver(Value::Map(parameters))
             }
             (Waiting::Ended, _) => Err(Fault::limit("this run is over")),
@@ -41,9 +41,9 @@ impl Machine<'_> {
 
     /// Gives a value to the target of the instruction at work.
     fn deliver(&mut self, value: Value) -> Result<Step, Fault> {
-        let value = self.state.heap.import(value);
+        let value = self.import(value)?;
         let program = self.program()?;
-        let target = match Self::instruction(&program, self.frame()?)? {
+        let target = match Self::instruction(program.body(), self.frame()?)? {
             Instruction::Call { target, error, .. } => {
                 if let Some(error) = error {
                     self.set_slot(*error, Val::Null)?;
@@ -61,5 +61,5 @@ impl Machine<'_> {
 }
 
 fn raised(error: CallError) -> Fault {
-    Fault { message: error.message, raised: Some((error.code, error.data)), limit: false }
+    Fault { message: error.message, raised: Some(Box::new((error.code, error.data))), limit: false }
 }

@@ -1,7 +1,5 @@
 //! Flows that call flows: `Trigger`, `Finish`, template overrides, cancellation.
 
-use indexmap::IndexMap;
-
 use super::heap::Val;
 use super::machine::{Fault, Machine, Step};
 use crate::effect::{Effect, Outcome};
@@ -16,7 +14,7 @@ impl Machine<'_> {
         let mut values = Vec::with_capacity(program.inputs().len());
         for name in program.inputs() {
             let value = inputs.shift_remove(name).unwrap_or_default();
-            values.push(self.state.heap.import(value));
+            values.push(self.import(value)?);
         }
         self.enter(flow, values)
     }
@@ -29,20 +27,13 @@ impl Machine<'_> {
             )));
         }
         let program = self.catalog.program(flow).ok_or_else(|| unknown(flow))?;
-        let count = usize::try_from(Self::slot_count(&program)).unwrap_or(0);
-        let mut slots = vec![Val::Null; count];
+        let mut slots = vec![Val::Null; program.body().variables.len()];
         for (slot, value) in slots.iter_mut().zip(inputs.into_iter().take(program.inputs().len())) {
             *slot = value;
         }
-        self.state.frames.push(Frame {
-            flow: flow.to_owned(),
-            hash: program.hash().to_owned(),
-            at: 0,
-            slots,
-            loops: Vec::new(),
-        });
+        self.push(Frame { flow: flow.into(), program: *program.digest(), at: 0, slots, loops: Vec::new() });
         if let Some(slot) = program.body().configs {
-            let config = self.state.heap.import(Value::Map(self.catalog.config(flow)));
+            let config = self.import(Value::Map(self.catalog.config(flow)))?;
             self.set_slot(slot, config)?;
         }
         Ok(())
@@ -52,7 +43,13 @@ impl Machine<'_> {
         let name = match flow {
             FlowName::Literal(name) => name.clone(),
             FlowName::Variable(path) => match self.read(body, path)? {
-                Val::Text(text) => text.as_str().to_owned(),
+                Val::Text(text) => {
+                    if self.catalog.program(text.as_str()).is_none() {
+                        // `Display` hides secret text.
+                        return Err(unknown(&text.to_string()));
+                    }
+                    text.as_str().to_owned()
+                }
                 other => {
                     let variable = body.path(path, path.accessors.len());
                     return Err(Fault::new(format!(
@@ -68,8 +65,8 @@ impl Machine<'_> {
     }
 
     /// `Finish`: the result goes to the parent's `Trigger`, or out.
-    pub(super) fn finish_flow(&mut self, value: Val) -> Result<Step, Fault> {
-        let result = self.result_of(value)?;
+    pub(super) fn finish_flow(&mut self, value: Val, name: impl FnOnce() -> String) -> Result<Step, Fault> {
+        let result = self.result_of(value, name)?;
         self.leave(result)
     }
 
@@ -83,7 +80,8 @@ impl Machine<'_> {
         }
         self.state.frames.pop();
         let program = self.program()?;
-        let Instruction::Trigger { target, error, .. } = Self::instruction(&program, self.frame()?)? else {
+        let Instruction::Trigger { target, error, .. } = Self::instruction(program.body(), self.frame()?)?
+        else {
             return Err(Fault::limit("the saved state returns to a place that is no Trigger"));
         };
         if let Some(error) = error {
@@ -92,31 +90,33 @@ impl Machine<'_> {
         if let Some(target) = target {
             self.assign(program.body(), target, result)?;
         }
-        Ok(Step::Next)
+        self.advance();
+        Ok(Step::Reframed)
     }
 
-    fn result_of(&mut self, value: Val) -> Result<Val, Fault> {
-        let mut made = IndexMap::new();
+    fn result_of(&mut self, value: Val, name: impl FnOnce() -> String) -> Result<Val, Fault> {
         match &value {
             Val::Text(_) => {
-                let data = IndexMap::from([("userId".to_owned(), value)]);
-                let data = self.state.heap.new_map(data);
-                made.insert("success".to_owned(), Val::Bool(true));
-                made.insert("data".to_owned(), data);
+                let data = self.state.heap.new_record([("userId", value)]);
+                Ok(self.state.heap.new_record([("success", Val::Bool(true)), ("data", data)]))
             }
-            Val::Bool(_) => {
-                made.insert("success".to_owned(), value);
-            }
+            Val::Bool(_) => Ok(self.state.heap.new_record([("success", value)])),
             Val::Map(at) => {
                 let success = self.state.heap.map(*at).and_then(|entries| entries.get("success"));
-                if matches!(success, Some(Val::Bool(_))) {
-                    return Ok(value);
+                match success.unwrap_or(&Val::Null) {
+                    Val::Bool(_) => Ok(value),
+                    other => {
+                        let message = format!("{}.success is {}", name(), other.kind());
+                        Err(Fault::new(format!("Finish needs a map with a boolean \"success\": {message}")))
+                    }
                 }
-                return Err(undetermined("a map without a boolean \"success\""));
             }
-            other => return Err(undetermined(other.kind())),
+            other => Err(Fault::new(format!(
+                "Finish can't tell success from failure: {} is {}; it needs a boolean, a string or a map with a boolean \"success\"",
+                name(),
+                other.kind()
+            ))),
         }
-        Ok(self.state.heap.new_map(made))
     }
 
     /// The path of a page: below the flow's base path, with the overrides of all parents, nearest first.
@@ -140,7 +140,7 @@ impl Machine<'_> {
     /// The overrides of the `Trigger` at work in a parent: (original path, path to show instead).
     fn overrides_of(&self, parent: &Frame) -> Result<Vec<(String, String)>, Fault> {
         let program = self.program_of(parent)?;
-        let Instruction::Trigger { overrides, .. } = Self::instruction(&program, parent)? else {
+        let Instruction::Trigger { overrides, .. } = Self::instruction(program.body(), parent)? else {
             return Ok(Vec::new());
         };
         let mut found = Vec::with_capacity(overrides.len());
@@ -173,25 +173,15 @@ impl Machine<'_> {
         };
         // Keep the catching parent and its child; leaving the child hands the result over.
         self.state.frames.truncate(depth + 2);
-        let data = self.state.heap.import(Value::Map(form));
-        let result = IndexMap::from([
-            ("aborted".to_owned(), Val::Bool(true)),
-            ("data".to_owned(), data),
-            ("url".to_owned(), Val::text(&url)),
-        ]);
-        let result = self.state.heap.new_map(result);
+        let data = self.import(Value::Map(form))?;
+        let entries = [("aborted", Val::Bool(true)), ("data", data), ("url", Val::text(&url))];
+        let result = self.state.heap.new_record(entries);
         self.leave(result)
     }
 }
 
 fn unknown(flow: &str) -> Fault {
     Fault::new(format!("there is no flow {flow}"))
-}
-
-fn undetermined(what: &str) -> Fault {
-    Fault::new(format!(
-        "Finish can't tell success from failure: it needs a boolean, a string or a map with a boolean \"success\", this is {what}"
-    ))
 }
 
 fn outcome(mut map: Map) -> Outcome {

@@ -3,62 +3,70 @@
 use super::heap::Val;
 use super::machine::{Fault, Machine};
 use crate::effect::Level;
+use crate::value::REDACTED;
 
 /// Elements of a collection that are shown.
 const SHOWN: usize = 9;
+/// Bytes of a line; what is longer is cut.
+const LONGEST: usize = 16 * 1024;
 /// Collections inside collections that are shown.
 const DEPTH: usize = 4;
 
 impl Machine<'_> {
     /// The level and text of `Log a b c`.
     pub(super) fn log_line(&mut self, args: &[Val]) -> Result<(Level, String), Fault> {
-        let Some((first, rest)) = args.split_first() else { return Ok((Level::Info, String::new())) };
-        let mut shown = Vec::with_capacity(rest.len());
-        for value in rest {
-            shown.push(self.shown(value));
-        }
-        let Val::Text(format) = first else {
-            shown.insert(0, self.shown(first));
-            return self.within(Level::Info, shown.join(" "));
-        };
-        if format.marks().secret {
-            shown.insert(0, format.to_string());
-            return self.within(Level::Info, shown.join(" "));
-        }
-        let (level, text) = level_of(format.as_str());
-        let mut values = shown.into_iter();
-        let mut line = String::with_capacity(text.len());
-        for c in text.chars() {
-            match c {
-                '%' => line.push_str(&values.next().unwrap_or_default()),
-                c => line.push(c),
+        let mut level = Level::Info;
+        let mut line = String::new();
+        let mut values = args.iter();
+        match args.first() {
+            // A secret is no format: neither its level nor its placeholders may show.
+            Some(Val::Text(format)) if !format.marks().secret => {
+                values.next();
+                let (found, text) = level_of(format.as_str());
+                level = found;
+                for c in text.chars() {
+                    if line.len() > LONGEST {
+                        break;
+                    }
+                    match c {
+                        '%' => {
+                            if let Some(value) = values.next() {
+                                self.show(value, 0, &mut line);
+                            }
+                        }
+                        c => line.push(c),
+                    }
+                }
+            }
+            _ => {
+                if let Some(first) = values.next() {
+                    self.show(first, 0, &mut line);
+                }
             }
         }
         for value in values {
             line.push(' ');
-            line.push_str(&value);
+            self.show(value, 0, &mut line);
         }
-        self.within(level, line)
-    }
-
-    fn within(&mut self, level: Level, line: String) -> Result<(Level, String), Fault> {
+        if line.len() > LONGEST {
+            let end = (0..=LONGEST).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+            line.truncate(end);
+            line.push('…');
+        }
         self.burn(line.len() / 16)?;
         Ok((level, line))
     }
 
-    fn shown(&self, value: &Val) -> String {
-        let mut out = String::new();
-        self.show(value, 0, &mut out);
-        out
-    }
-
     fn show(&self, value: &Val, depth: usize, out: &mut String) {
+        if out.len() > LONGEST {
+            return;
+        }
         match value {
             Val::Null => out.push_str("null"),
             Val::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
             Val::Number(n) => out.push_str(&number_text(*n)),
-            // `Display` hides secret text.
-            Val::Text(text) => out.push_str(&text.to_string()),
+            Val::Text(text) if text.marks().secret => out.push_str(REDACTED),
+            Val::Text(text) => out.extend(text.as_str().chars().take(LONGEST)),
             Val::List(_) | Val::Map(_) if depth >= DEPTH => out.push_str("[…]"),
             Val::List(at) => {
                 let items = self.state.heap.list(*at);
@@ -120,5 +128,11 @@ fn level_of(text: &str) -> (Level, &str) {
 
 /// A number as people read it: integral ones without a fraction.
 pub(super) fn number_text(n: f64) -> String {
-    if n == 0.0 { "0".to_owned() } else { n.to_string() }
+    if n == 0.0 {
+        "0".to_owned()
+    } else if n.is_infinite() {
+        if n > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() }
+    } else {
+        n.to_string()
+    }
 }

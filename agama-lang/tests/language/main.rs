@@ -3,6 +3,8 @@
 
 mod checks;
 mod compile;
+mod generate;
+mod limits;
 mod properties;
 mod run;
 mod support;

@@ -10,7 +10,8 @@ use agama_lang::vm::{self, Limits};
 use proptest::prelude::*;
 
 use crate::checks;
-use crate::support::{Flows, fixtures, script, transcript};
+use crate::generate;
+use crate::support::{Flows, LIMITS, Script, fixtures, paused_everywhere, script, transcript};
 
 /// Pieces that programs are made of; random joins of them get deeper into the compiler than random letters.
 const PIECES: &[&str] = &[
@@ -181,16 +182,24 @@ proptest! {
     #[test]
     fn a_damaged_fixture_is_refused_or_runs(
         which in any::<prop::sample::Index>(),
-        at in any::<prop::sample::Index>(),
-        piece in prop::sample::select(PIECES),
-        length in 0_usize..6,
+        damage in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop::sample::select(PIECES), 0_usize..6), 1..4),
+        swap in any::<Option<(prop::sample::Index, prop::sample::Index)>>(),
     ) {
-        let all = fixtures("ok");
+        let all: Vec<_> = fixtures("ok").into_iter().chain(fixtures("run")).collect();
         let (_, source) = which.get(&all);
         let mut letters: Vec<char> = source.chars().collect();
-        let from = at.index(letters.len());
-        letters.splice(from..(from + length).min(letters.len()), piece.chars());
-        run(&letters.into_iter().collect::<String>());
+        for (at, piece, length) in damage {
+            let from = at.index(letters.len() + 1);
+            letters.splice(from..(from + length).min(letters.len()), piece.chars());
+        }
+        let damaged: String = letters.into_iter().collect();
+        let mut lines: Vec<&str> = damaged.split('\n').collect();
+        if let Some((a, b)) = swap {
+            let (a, b) = (a.index(lines.len()), b.index(lines.len()));
+            lines.swap(a, b);
+        }
+        run(&lines.join("\n"));
     }
 
     #[test]
@@ -219,6 +228,65 @@ proptest! {
                 vm::resume(&flows, state, Resume::Form(Map::new()), &limits);
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_legal_program_runs_the_same_however_often_it_is_stored(sources in generate::flows()) {
+        let script = Script::of(&sources);
+        let straight = transcript(&script, false);
+        prop_assert_eq!(&transcript(&script, true), &straight);
+        prop_assert_eq!(&transcript(&script, false), &straight, "the same again");
+    }
+
+    #[test]
+    fn a_page_before_any_statement_changes_nothing(sources in generate::flows()) {
+        let straight = Script::of(&sources);
+        let paused = Script::of(&sources.map(|source| paused_everywhere(&source)));
+        let (without, with) = (transcript(&straight, false), transcript(&paused, true));
+        // A program that runs into its fuel gets further with pages: they renew it.
+        prop_assume!(!without.contains("without a pause"));
+        prop_assert_eq!(without_lines(&with), without_lines(&without));
+    }
+
+    #[test]
+    fn a_state_holds_no_more_than_its_limit_allows(sources in generate::flows()) {
+        let (_, states) = Script::of(&sources).states();
+        for state in states {
+            let stored = state.encode().len();
+            // What is stored is smaller than what is counted, but for the names of frames and pages.
+            prop_assert!(stored < LIMITS.heap_bytes + 4096, "{stored} bytes");
+        }
+    }
+}
+
+/// A transcript without the numbers of lines, which pages put in move.
+fn without_lines(transcript: &str) -> String {
+    let mut out = String::new();
+    for line in transcript.lines() {
+        let (before, after) = line.split_once(':').unwrap_or((line, ""));
+        let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        // Long lines are cut elsewhere when a number in them is longer.
+        out.extend(before.chars().chain(after.chars()).take(250));
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn a_page_before_any_statement_of_a_fixture_changes_nothing() {
+    for (name, source) in fixtures("run") {
+        let straight = transcript(&script(&name, &source), false);
+        // Pages renew the fuel.
+        if straight.contains("without a pause") {
+            continue;
+        }
+        let paused: Vec<String> = source.split("//// next\n").map(paused_everywhere).collect();
+        let paused = script(&name, &paused.join("//// next\n"));
+        assert_eq!(without_lines(&transcript(&paused, true)), without_lines(&straight), "{name}");
     }
 }
 

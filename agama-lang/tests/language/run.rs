@@ -2,7 +2,7 @@
 //! back at every effect, the transcript is the same.
 //!
 //! A fixture's first lines are what is answered, in order: `// form {…}`, `// callback {…}`, `// abort {…}` for pages,
-//! `// value …`, `// secret …`, `// error …` for calls. A further flow begins behind a line `//// next`.
+//! `// value …`, `// secret …`, `// error …`, `// deep …` (lists in lists) for calls. A further flow begins behind a line `//// next`.
 
 use crate::support::{fixtures, script, transcript};
 

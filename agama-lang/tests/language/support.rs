@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use agama_lang::ast::{Stmt, StmtKind};
 use agama_lang::check::facts::NoFacts;
 use agama_lang::compile::compile;
 use agama_lang::diagnostic::render;
@@ -57,11 +58,14 @@ pub(crate) struct Script {
     flows: Flows,
     first: String,
     answers: Vec<(String, String)>,
+    /// Whether answers that are not written down are made up.
+    by_rote: bool,
 }
 
 /// Reads a fixture: comment lines of its start are the answers, `//// ` begins a further flow.
 pub(crate) fn script(name: &str, source: &str) -> Script {
-    let mut script = Script { flows: Flows::default(), first: String::new(), answers: Vec::new() };
+    let mut script =
+        Script { flows: Flows::default(), first: String::new(), answers: Vec::new(), by_rote: false };
     for line in source.lines().take_while(|line| line.starts_with("// ")) {
         let (word, rest) = line.trim_start_matches("// ").split_once(' ').unwrap_or((line, ""));
         script.answers.push((word.to_owned(), rest.to_owned()));
@@ -78,7 +82,51 @@ pub(crate) fn script(name: &str, source: &str) -> Script {
     script
 }
 
+/// The source with a page before every statement.
+pub(crate) fn paused_everywhere(source: &str) -> String {
+    let (flow, _) = agama_lang::parse::parse(source, "a.b.flow");
+    let mut places = Vec::new();
+    starts(&flow.unwrap().body, &mut places);
+    let mut paused = source.to_owned();
+    places.sort_unstable();
+    for at in places.into_iter().rev() {
+        let line = source[..at].rfind('\n').map_or(0, |end| end + 1);
+        let indent = &source[line..at];
+        paused.insert_str(at, &format!("RRF \"pause.html\"\n{indent}"));
+    }
+    paused
+}
+
+/// Where statements begin, those inside others too.
+fn starts(statements: &[Stmt], places: &mut Vec<usize>) {
+    for statement in statements {
+        places.push(usize::try_from(statement.span.start).unwrap());
+        match &statement.kind {
+            StmtKind::When { then, otherwise, .. } => {
+                starts(then, places);
+                starts(otherwise, places);
+            }
+            StmtKind::Match { arms, otherwise, .. } => {
+                arms.iter().for_each(|arm| starts(&arm.body, places));
+                starts(otherwise, places);
+            }
+            StmtKind::Repeat { body, .. } | StmtKind::Iterate { body, .. } => {
+                starts(&body.before, places);
+                body.quit.iter().for_each(|quit| starts(&quit.after, places));
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Script {
+    /// Flows without a script: pages and calls are answered by rote.
+    pub(crate) fn of(sources: &[String]) -> Self {
+        let mut script = script("generated", &sources.join("//// next\n"));
+        script.by_rote = true;
+        script
+    }
+
     /// The states at the effects of the run, before each answer.
     pub(crate) fn states(self) -> (Flows, Vec<State>) {
         let mut states = Vec::new();
@@ -90,20 +138,50 @@ impl Script {
     }
 
     /// Runs the script; at each effect `look` may give another state to go on with. Answers the transcript.
-    fn play(&self, mut look: impl FnMut(&State) -> Option<State>) -> String {
-        let mut answers: VecDeque<_> = self.answers.iter().cloned().collect();
+    pub(crate) fn play(&self, mut look: impl FnMut(&State) -> Option<State>) -> String {
+        let mut answers =
+            Answers { written: self.answers.iter().cloned().collect(), by_rote: self.by_rote, given: 0 };
         let inputs = Map::from_iter([("given".to_owned(), Value::from("an input"))]);
-        let limits = Limits { fuel: 20_000, heap_bytes: 64 * 1024, collection_size: 1_000, depth: 8 };
-        let (mut state, mut effect) = vm::start(&self.flows, &self.first, inputs, &limits);
+        let (mut state, mut effect) = vm::start(&self.flows, &self.first, inputs, &LIMITS);
         let mut out = String::new();
-        for _ in 0..500 {
+        for _ in 0..20_000 {
             state = look(&state).unwrap_or(state);
-            let Some(answer) = respond(&mut answers, &mut out, effect) else { return out };
-            writeln!(out, "  <- {answer:?}").unwrap();
-            (state, effect) = vm::resume(&self.flows, state, answer, &limits);
+            if matches!(&effect, Effect::Render(page) if page.template.ends_with("pause.html")) {
+                // Put in to pause: not a part of what is told.
+                (state, effect) = vm::resume(&self.flows, state, Resume::Form(Map::new()), &LIMITS);
+                continue;
+            }
+            let Some(answer) = respond(&mut answers, &mut out, effect) else { return readable(&out) };
+            if !matches!(answer, Resume::Continue) {
+                writeln!(out, "  <- {answer:?}").unwrap();
+            }
+            (state, effect) = vm::resume(&self.flows, state, answer, &LIMITS);
         }
         panic!("the script does not end:\n{out}");
     }
+}
+
+/// What the runs of fixtures may use up.
+pub(crate) const LIMITS: Limits =
+    Limits { fuel: 20_000, heap_bytes: 64 * 1024, collection_size: 1_000, depth: 8 };
+
+/// Long lines cut, equal lines counted.
+fn readable(transcript: &str) -> String {
+    let mut out = String::new();
+    let mut lines = transcript.lines().peekable();
+    while let Some(line) = lines.next() {
+        let mut times = 1;
+        while lines.next_if_eq(&line).is_some() {
+            times += 1;
+        }
+        let shown: String = line.chars().take(300).collect();
+        out.push_str(&shown);
+        if shown.len() < line.len() {
+            write!(out, "… ({} bytes)", line.len()).unwrap();
+        }
+        out.push_str(&if times > 1 { format!(" (×{times})\n") } else { "\n".to_owned() });
+    }
+    out
 }
 
 fn json(text: &str) -> Value {
@@ -130,7 +208,7 @@ pub(crate) fn transcript(script: &Script, pausing: bool) -> String {
 }
 
 /// Writes down an effect and answers it from the script; nothing answers the last one.
-fn respond(answers: &mut VecDeque<(String, String)>, out: &mut String, effect: Effect) -> Option<Resume> {
+fn respond(answers: &mut Answers, out: &mut String, effect: Effect) -> Option<Resume> {
     Some(match effect {
         Effect::Log { level, message, source, at } => {
             writeln!(out, "log {level:?} {source:?} {}:{} {message}", at.flow, at.line).unwrap();
@@ -153,7 +231,10 @@ fn respond(answers: &mut VecDeque<(String, String)>, out: &mut String, effect: E
         }
         Effect::Redirect { url, .. } => {
             writeln!(out, "away {url}").unwrap();
-            waiting(answers, "")
+            match waiting(answers, "") {
+                Resume::Form(form) => Resume::Callback(form),
+                other => other,
+            }
         }
         Effect::Call(call) => {
             let args: Vec<String> = call.args.iter().map(|arg| arg.redacted().to_string()).collect();
@@ -163,8 +244,40 @@ fn respond(answers: &mut VecDeque<(String, String)>, out: &mut String, effect: E
     })
 }
 
-fn waiting(answers: &mut VecDeque<(String, String)>, url: &str) -> Resume {
-    let (word, text) = answers.pop_front().unwrap_or_else(|| panic!("no answer for {url}"));
+/// What is answered, in order.
+struct Answers {
+    written: VecDeque<(String, String)>,
+    by_rote: bool,
+    given: usize,
+}
+
+/// Answers by rote, in turn.
+const PAGES: [&str; 3] = [r#"{}"#, r#"{"key": "value", "list": ["a", "b"]}"#, r#"{"key": null, "n": 5}"#];
+const CALLS: [(&str, &str); 5] = [
+    ("value", "7"),
+    ("error", "broken"),
+    ("value", r#"{"key": [1, {"deep": "x"}]}"#),
+    ("value", "null"),
+    ("secret", "s"),
+];
+
+impl Answers {
+    fn next(&mut self, url: &str) -> (String, String) {
+        let owned = |(word, text): (&str, &str)| (word.to_owned(), text.to_owned());
+        if let Some(written) = self.written.pop_front() {
+            return written;
+        }
+        assert!(self.by_rote, "no answer for {url}");
+        self.given += 1;
+        owned(match url {
+            "a call" => CALLS.into_iter().cycle().nth(self.given).unwrap(),
+            _ => ("form", PAGES.into_iter().cycle().nth(self.given).unwrap()),
+        })
+    }
+}
+
+fn waiting(answers: &mut Answers, url: &str) -> Resume {
+    let (word, text) = answers.next(url);
     match word.as_str() {
         "form" => Resume::Form(map(&text)),
         "callback" => Resume::Callback(map(&text)),
@@ -173,12 +286,16 @@ fn waiting(answers: &mut VecDeque<(String, String)>, url: &str) -> Resume {
     }
 }
 
-fn returned(answers: &mut VecDeque<(String, String)>) -> Resume {
-    let (word, text) = answers.pop_front().unwrap_or_else(|| panic!("no answer for a call"));
+fn returned(answers: &mut Answers) -> Resume {
+    let (word, text) = answers.next("a call");
     match word.as_str() {
         "value" => Resume::Returned(Ok(json(&text))),
         "secret" => Resume::Returned(Ok(Value::secret(text))),
         "error" => Resume::Returned(Err(CallError::new("failed", text))),
+        "deep" => {
+            let depth: usize = text.parse().unwrap();
+            Resume::Returned(Ok((0..depth).fold(Value::Null, |inner, _| Value::List(vec![inner]))))
+        }
         other => panic!("{other} answers no call"),
     }
 }

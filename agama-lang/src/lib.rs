@@ -16,6 +16,7 @@ pub mod check;
 pub mod compile;
 pub mod diagnostic;
 pub mod effect;
+pub mod format;
 pub mod ir;
 pub mod layout;
 pub mod lower;

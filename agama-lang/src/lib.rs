@@ -17,6 +17,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod effect;
 pub mod format;
+pub mod graph;
 pub mod ir;
 pub mod layout;
 pub mod lower;

@@ -3,6 +3,7 @@
 
 mod compile;
 mod format;
+mod graph;
 mod properties;
 mod run;
 mod support;

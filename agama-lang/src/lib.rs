@@ -22,6 +22,7 @@ pub mod ir;
 pub mod layout;
 pub mod lower;
 pub mod parse;
+pub mod rehearse;
 pub mod source;
 pub mod state;
 pub mod value;

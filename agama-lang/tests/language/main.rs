@@ -5,5 +5,6 @@ mod compile;
 mod format;
 mod graph;
 mod properties;
+mod rehearse;
 mod run;
 mod support;

@@ -21,7 +21,7 @@ pub use answer::{Answer, BadAnswer};
 pub use report::{
     CallReport, CrashReport, ErrorReport, LogReport, OutcomeReport, PageReport, Report, WaitingReport,
 };
-pub use stubs::{BadStubs, Routines, Stubs};
+pub use stubs::{BadStubs, Routines, Stubs, no_stub};
 
 use crate::diagnostic::Diagnostic;
 use crate::effect::{Catalog, Crash, Effect, Page, Place, Resume};
@@ -175,7 +175,9 @@ impl<'a> Rehearsal<'a> {
             next = match effect {
                 Effect::Log { level, message, source, at } => {
                     self.count(message.len(), &at);
-                    self.report.log.push(LogReport { level, message, source, flow: at.flow });
+                    let line = LogReport { level, message, source, flow: at.flow };
+                    self.routines.log(&line);
+                    self.report.log.push(line);
                     self.resume(Resume::Continue)
                 }
                 Effect::Call(call) => {
@@ -186,7 +188,9 @@ impl<'a> Rehearsal<'a> {
                     self.resume(Resume::Returned(result))
                 }
                 Effect::Render(page) => {
-                    self.report.pages.push(PageReport::of(&page));
+                    let shown = PageReport::of(&page);
+                    self.routines.page(&shown);
+                    self.report.pages.push(shown);
                     self.waiting = Some(Waiting::Page(page));
                     return;
                 }

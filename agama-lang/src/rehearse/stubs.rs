@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value as Json;
 
+use super::{LogReport, PageReport};
 use crate::effect::{Call, CallError, Routine};
 use crate::value::Value;
 
@@ -11,6 +12,12 @@ use crate::value::Value;
 pub trait Routines {
     /// Answers one call.
     fn call(&mut self, call: &Call) -> Result<Value, CallError>;
+
+    /// Hears of a log line as it is written, for showing it between the calls.
+    fn log(&mut self, _line: &LogReport) {}
+
+    /// Hears of a page as it is shown.
+    fn page(&mut self, _page: &PageReport) {}
 }
 
 /// Scripted answers: `{"ns.pkg.iface#fn": value}`, or `#method` for a method on an object.
@@ -77,7 +84,8 @@ impl Routines for Stubs {
     }
 }
 
-fn no_stub(routine: &Routine) -> CallError {
+/// The error of a routine that nobody answers for: it says how to stub it.
+pub fn no_stub(routine: &Routine) -> CallError {
     let what = match routine {
         Routine::Static { .. } => "the routine",
         Routine::Method { .. } => "the method",

@@ -46,31 +46,8 @@ pub(crate) enum Command {
     Flow {
         /// Which tool.
         #[command(subcommand)]
-        tool: FlowTool,
+        tool: crate::flow::command::Tool,
     },
-}
-
-/// `agamid flow …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum FlowTool {
-    /// Compiles and checks flows; exit code 1 when there are errors.
-    Check {
-        /// `.flow` files, project folders or `.gama` archives.
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-        /// How findings are printed.
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
-    },
-}
-
-/// How findings are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
-    /// With the source line, for people.
-    Text,
-    /// `{"files": n, "diagnostics": […]}`
-    Json,
 }
 
 /// `agamid demo`

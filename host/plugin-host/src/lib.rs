@@ -5,6 +5,7 @@
 //! | `host.rs` | [`PluginHost`]: loading, swapping, pinned sets |
 //! | `plugin.rs`, [`manifest`] | one component and what it says of itself |
 //! | `set.rs` | routines by name: host modules and plugins; proofs |
+//! | `signatures.rs` | their signatures alone, for checks without a server |
 //! | `types.rs`, `convert.rs` | WIT types; values across the border |
 //! | `call.rs` | one call: fresh store, limits |
 //!
@@ -17,10 +18,12 @@ pub mod manifest;
 mod plugin;
 mod set;
 pub mod settings;
+mod signatures;
 mod types;
 
 pub use host::{LoadError, PluginHost, PluginHostError, PluginHostParts};
 pub use settings::PluginSettings;
+pub use signatures::Signatures;
 
 #[cfg(test)]
 mod tests;

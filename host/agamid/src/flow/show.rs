@@ -61,12 +61,13 @@ pub(crate) fn paint(text: &str, colours: bool) -> String {
         let body = line.trim_end_matches('\n');
         let end = line.get(body.len()..).unwrap_or_default();
         let marks = body.trim_start_matches([' ', '|']);
-        if let Some((heading, rest)) = body.split_once("]: ").filter(|_| !body.starts_with(' ')) {
+        let begins = ["error[", "warning["].iter().any(|word| body.starts_with(word));
+        if let Some((heading, rest)) = body.split_once("]: ").filter(|_| begins) {
             colour = if heading.starts_with("warning") { BOLD_YELLOW } else { BOLD_RED };
             out.push_str(&format!("{colour}{heading}]{PLAIN}: {rest}{end}"));
         } else if !marks.is_empty() && marks.chars().all(|c| c == '^') {
             out.push_str(&format!("{}{colour}{marks}{PLAIN}{end}", body.trim_end_matches('^')));
-        } else if let Some((gutter, help)) = body.split_once("= help: ") {
+        } else if let Some((gutter, help)) = help_of(body) {
             out.push_str(&format!("{gutter}{CYAN}= help:{PLAIN} {help}{end}"));
         } else {
             out.push_str(line);
@@ -75,18 +76,24 @@ pub(crate) fn paint(text: &str, colours: bool) -> String {
     out
 }
 
+/// A line that helps, rather than a line of source with these words in it.
+fn help_of(line: &str) -> Option<(&str, &str)> {
+    line.split_once("= help: ").filter(|(gutter, _)| gutter.trim().is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::paint;
 
     #[test]
     fn only_headings_marks_and_help_are_coloured() {
-        let text = "warning[AGM0205]: x]: y\n --> a.flow:1:1\n  |\n1 | error[1]: ^^\n  | ^^\n  = help: z\n";
+        let text =
+            "warning[AGM0205]: x]: y\n --> a.flow:1:1\n  |\n1 | error[1]: = help: ^^\n  | ^^\n  = help: z\n";
         assert_eq!(paint(text, false), text);
         let painted = paint(text, true);
         assert_eq!(
             painted,
-            "\x1b[1;33mwarning[AGM0205]\x1b[0m: x]: y\n --> a.flow:1:1\n  |\n1 | error[1]: ^^\n  | \x1b[1;33m^^\x1b[0m\n  \x1b[36m= help:\x1b[0m z\n"
+            "\x1b[1;33mwarning[AGM0205]\x1b[0m: x]: y\n --> a.flow:1:1\n  |\n1 | error[1]: = help: ^^\n  | \x1b[1;33m^^\x1b[0m\n  \x1b[36m= help:\x1b[0m z\n"
         );
     }
 }

@@ -38,9 +38,9 @@ impl Rows {
         self.current.chars().count()
     }
 
-    /// Whether `text` and `more` further characters fit into the line.
-    fn has_room(&self, text: &str, more: usize) -> bool {
-        self.column() + text.chars().count() + more <= WIDTH
+    /// Whether so many further characters fit into the line.
+    fn has_room(&self, characters: usize) -> bool {
+        self.column() + characters <= WIDTH
     }
 }
 
@@ -48,7 +48,7 @@ impl Rows {
 pub(super) fn shape(tokens: &[Token<'_>], rows: &mut Rows) {
     let commented = tokens.iter().any(|token| matches!(token, Token::Comment { .. }));
     let whole = flat(tokens);
-    if !commented && rows.has_room(&whole, 0) {
+    if !commented && rows.has_room(whole.chars().count()) {
         rows.push(&whole);
     } else if tokens.first().is_some_and(|first| first.is("When") || first.is("Quit")) {
         condition(tokens, rows);
@@ -143,7 +143,13 @@ fn condition(tokens: &[Token<'_>], rows: &mut Rows) {
 /// A value: a list or map with its elements, or a word.
 enum Node<'a> {
     Word(&'a str),
-    Group { open: &'a str, close: &'a str, items: Vec<Item<'a>> },
+    Group {
+        open: &'a str,
+        close: &'a str,
+        items: Vec<Item<'a>>,
+        /// Characters on one line; none when a comment stands in it.
+        width: Option<usize>,
+    },
 }
 
 /// An element; the seam stands behind it and its comma.
@@ -190,33 +196,50 @@ fn node<'t, 'a>(rest: &mut Rest<'t, 'a>) -> Node<'t> {
             }
         }
     }
-    Node::Group { open, close, items }
+    let width = items.iter().try_fold(2, |sum, item| Some(sum + item_width(item)?));
+    let width = width.map(|sum| sum + 2 * items.len().saturating_sub(1));
+    Node::Group { open, close, items, width }
 }
 
-/// The value on one line; nothing when a comment stands in it.
-fn node_flat(node: &Node<'_>) -> Option<String> {
-    let (open, close, items) = match node {
-        Node::Word(text) => return Some((*text).to_owned()),
-        Node::Group { open, close, items } => (open, close, items),
-    };
-    let mut parts = Vec::with_capacity(items.len());
-    for item in items {
-        if item.seam.beside.is_some() || !item.seam.alone.is_empty() {
-            return None;
-        }
-        let value = node_flat(&item.value)?;
-        parts.push(item.key.map_or(value.clone(), |key| format!("{key}: {value}")));
+fn item_width(item: &Item<'_>) -> Option<usize> {
+    if item.seam.beside.is_some() || !item.seam.alone.is_empty() {
+        return None;
     }
-    Some(format!("{open}{}{close}", parts.join(", ")))
+    let value = match &item.value {
+        Node::Word(text) => Some(text.chars().count()),
+        Node::Group { width, .. } => *width,
+    };
+    value.map(|value| value + item.key.map_or(0, |key| key.chars().count() + 2))
+}
+
+/// Writes a value on one line.
+fn write_flat(node: &Node<'_>, rows: &mut Rows) {
+    let (open, close, items) = match node {
+        Node::Word(text) => return rows.push(text),
+        Node::Group { open, close, items, .. } => (open, close, items),
+    };
+    rows.push(open);
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            rows.push(", ");
+        }
+        if let Some(key) = item.key {
+            rows.push(key);
+            rows.push(": ");
+        }
+        write_flat(&item.value, rows);
+    }
+    rows.push(close);
 }
 
 /// Writes a value; `behind` characters follow its end in the line.
 fn write_node(node: &Node<'_>, behind: usize, rows: &mut Rows) {
-    let whole = node_flat(node);
-    let (open, close, items) = match (node, whole) {
-        (Node::Word(text), _) => return rows.push(text),
-        (_, Some(whole)) if rows.has_room(&whole, behind) => return rows.push(&whole),
-        (Node::Group { open, close, items }, _) => (open, close, items),
+    let (open, close, items) = match node {
+        Node::Word(text) => return rows.push(text),
+        Node::Group { width: Some(width), .. } if rows.has_room(width + behind) => {
+            return write_flat(node, rows);
+        }
+        Node::Group { open, close, items, .. } => (open, close, items),
     };
     rows.push(open);
     let column = rows.column();

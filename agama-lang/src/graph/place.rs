@@ -20,7 +20,7 @@ const COLUMN: i32 = 44;
 /// The picture's own margin.
 const MARGIN: i32 = 28;
 /// Wider pictures are made narrower and longer, if that helps.
-const WIDEST: i32 = 1180;
+const WIDEST: i32 = 1144;
 
 /// A picture: everything in its place.
 pub(super) struct Placed {
@@ -273,7 +273,8 @@ fn text(node: &Node) -> Text {
         Kind::Loop => (i32::MAX, i32::MAX),
         _ => (CARD - 24, CARD - 24),
     };
-    let title = wrap(&node.title, title_room.saturating_mul(10) / 73, 4);
+    let most = if node.kind == Kind::Decision { 6 } else { 3 };
+    let title = wrap(&node.title, title_room.saturating_mul(10) / 73, most);
     let details: Vec<String> =
         node.details.iter().flat_map(|line| wrap(line, detail_room.saturating_mul(10) / 67, 2)).collect();
     let high = |lines: &[String], height: i32| i32::try_from(lines.len()).unwrap_or(0) * height;

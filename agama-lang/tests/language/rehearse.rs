@@ -157,7 +157,9 @@ fn a_run_that_goes_on_for_ever_is_stopped() {
     assert!(long.message.contains("16 MiB"), "{}", long.message);
     let crash =
         run("Repeat 1000000 times max\n    Log \"x\"\nFinish true", json!([]), json!({})).crash.unwrap();
-    assert!(crash.message.contains("does a loop never end?"), "{}", crash.message);
+    // Whichever is used up first: what a report may hold, or the machine's own fuel.
+    let stopped = ["does a loop never end?", "steps"].iter().any(|part| crash.message.contains(part));
+    assert!(stopped, "{}", crash.message);
 }
 
 #[test]

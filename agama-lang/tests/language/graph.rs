@@ -98,3 +98,12 @@ fn nodes_are_named_by_their_line() {
     assert_eq!(ids, ["L1", "L5", "L6", "L7", "L8", "L8_1", "L9"]);
     assert_eq!(graph.id(99), "");
 }
+
+#[test]
+fn the_picture_in_the_docs_is_that_of_the_flow() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let source = std::fs::read_to_string(root.join("flows/demo/code/demo.totp.flow")).unwrap();
+    let shown = std::fs::read_to_string(root.join("docs/images/demo.totp.svg")).unwrap();
+    let again = "agamid flow graph flows/demo --flow demo.totp -o docs/images/demo.totp.svg";
+    assert!(graph(&source).to_svg() == shown, "the picture is old; draw it again: {again}");
+}

@@ -152,6 +152,24 @@ fn what_can_not_be_read_is_told_with_exit_code_3_and_bad_bytes_with_1() {
 }
 
 #[test]
+fn a_broken_project_is_a_finding_with_its_place() {
+    let desk = Desk::new(&[
+        ("p/project.json", "{\n  \"projectName\": \"p\",\n  oops\n}"),
+        ("p/code/p.a.flow", GOOD),
+        ("good.flow", GOOD),
+        ("no.gama", "no archive"),
+    ]);
+    let ran = desk.run("check p good.flow no.gama --format json");
+    let found = ran.json()["diagnostics"].clone();
+    assert_eq!((ran.code, found.as_array().unwrap().len()), (1, 2), "{found}");
+    assert_eq!((&found[0]["code"], &found[0]["file"]), (&json!("AGM0302"), &json!("p/project.json")));
+    assert_eq!((&found[0]["line"], &found[1]["file"]), (&json!(3), &json!("no.gama")));
+    let ran = desk.run("graph p");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("p/project.json:3:"), "{}", ran.err);
+}
+
+#[test]
 fn fmt_writes_the_canonical_layout_and_says_what_it_changed() {
     let desk = Desk::new(&[("x/a.good.flow", UGLY), ("x/b.flow", GOOD)]);
     let ran = desk.run("fmt --check x");

@@ -9,7 +9,7 @@ use agama_lang::parse::parse;
 
 use super::command::CheckOptions;
 use super::show::{Checked, count, show};
-use super::sources::Source;
+use super::sources::{Source, Unusable};
 use super::world::Known;
 use crate::Exit;
 
@@ -34,8 +34,13 @@ struct Parsed<'a> {
 /// What is found in all flows at the paths.
 pub(crate) fn findings(paths: &[PathBuf], mut known: Known) -> Result<Vec<Checked>, String> {
     let mut sources = Vec::new();
+    let mut all = Vec::new();
     for path in paths {
-        sources.extend(Source::read(path)?);
+        match Source::read(path) {
+            Ok(found) => sources.extend(found),
+            Err(Unusable::Unreadable(reason)) => return Err(reason),
+            Err(Unusable::Broken { file, line, reason }) => all.push(broken(&file, line, reason)),
+        }
     }
     let mut parsed = Vec::new();
     for source in &sources {
@@ -50,7 +55,6 @@ pub(crate) fn findings(paths: &[PathBuf], mut known: Known) -> Result<Vec<Checke
         }
         parsed.push((source, flows));
     }
-    let mut all = Vec::new();
     for (source, flows) in parsed {
         let world = known.around(source.project());
         for Parsed { name, file, source, tree } in flows {
@@ -83,6 +87,19 @@ fn read<'a>(name: Option<&'a str>, file: String, content: &[u8]) -> Parsed<'a> {
             Parsed { name, file, source, tree: (None, found) }
         }
     }
+}
+
+/// A project that is none.
+fn broken(file: &str, line: u32, reason: String) -> Checked {
+    // An archive has no lines to show.
+    let source = std::fs::read_to_string(file).unwrap_or_default();
+    let before = source.split_inclusive('\n').take(usize::try_from(line).unwrap_or(1).saturating_sub(1));
+    let start = u32::try_from(before.map(str::len).sum::<usize>()).unwrap_or(0);
+    let length = source.lines().nth(usize::try_from(line).unwrap_or(1).saturating_sub(1)).map_or(0, str::len);
+    let here = Span { start, end: start.saturating_add(u32::try_from(length).unwrap_or(0)) };
+    let mut findings = Vec::new();
+    Sink::new(&source, file, &mut findings).error(Code::BadProject, here, reason, "");
+    Checked { source, findings }
 }
 
 /// What is wrong with `project.json`; nothing when all is well.

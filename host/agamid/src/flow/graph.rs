@@ -5,12 +5,12 @@ use agama_lang::graph::Graph;
 use agama_lang::parse::parse;
 
 use super::command::{Drawing, GraphOptions};
-use super::sources::{FlowFile, Source};
+use super::sources::{FlowFile, Source, Unusable};
 use crate::{Exit, out};
 
 /// Draws one flow, or all of a project into a folder.
 pub(crate) fn graph(options: &GraphOptions) -> Result<(), Exit> {
-    let sources = Source::read(&options.path).map_err(Exit::Failed)?;
+    let sources = Source::read(&options.path).map_err(Unusable::exit)?;
     let flows: Vec<FlowFile<'_>> = sources.iter().flat_map(Source::flows).collect();
     let folder = options.output.as_ref().filter(|path| path.is_dir());
     if let (Some(folder), None) = (folder, &options.flow) {

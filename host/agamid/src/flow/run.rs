@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 use super::command::RunOptions;
 use super::graph::chosen;
 use super::prompt::{Terminal, fields};
-use super::sources::{FlowFile, Source};
+use super::sources::{FlowFile, Source, Unusable};
 use super::world::Known;
 use crate::{Exit, out};
 
@@ -60,7 +60,7 @@ struct Stage {
 impl Stage {
     /// Reads everything; only a started flow that can't be read is refused.
     fn set(options: &RunOptions) -> Result<Self, Exit> {
-        let mut sources = Source::read(&options.path).map_err(Exit::Failed)?;
+        let mut sources = Source::read(&options.path).map_err(Unusable::exit)?;
         let single = matches!(sources.as_slice(), [Source::File { .. }]);
         let around = if single { project_around(&options.path) } else { None };
         if let Some(folder) = &around {

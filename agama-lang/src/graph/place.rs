@@ -132,9 +132,22 @@ impl Placer<'_> {
         sketch.spots.push(Spot { node, rect, frame: true });
         sketch.absorb(inner);
         sketch.entry = Entry { left: (left, HEADLINE / 2), top: (0, 0) };
-        let label = beside((0, bottom), out);
+        let out = if self.can_quit(body) { format!("{out}, or quit") } else { out.to_owned() };
+        let label = beside((0, bottom), &out);
         sketch.exits.push(Exit { points: vec![(0, bottom)], label });
         sketch
+    }
+
+    /// Whether a loop's body has a `Quit`, which stands directly in it.
+    fn can_quit(&self, body: &[Item]) -> bool {
+        let quits = |item: &Item| match item {
+            Item::Node(node) => self.graph.nodes.get(*node).is_some_and(|node| node.kind == Kind::Quit),
+            _ => false,
+        };
+        body.iter().any(|item| match item {
+            Item::Choice { branches, .. } => branches.iter().any(|branch| branch.items.iter().any(quits)),
+            _ => false,
+        })
     }
 }
 
@@ -297,19 +310,27 @@ fn text(node: &Node) -> Text {
     Text { title, details, size: (size.0 + size.0 % 2, size.1 + size.1 % 2) }
 }
 
-/// Breaks a text into lines of at most `room` cells, at blanks and behind dots where it can; `most` lines at most.
+/// Breaks a text into lines of at most `room` cells: at blanks, in a longer word behind dots, else anywhere; `most`
+/// lines at most.
 fn wrap(text: &str, room: i32, most: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in pieces(text) {
-        if columns(&line) + columns(word.trim_end()) > room && !line.trim().is_empty() {
-            lines.push(std::mem::take(&mut line).trim_end().to_owned());
-        }
-        for c in word.chars() {
-            if columns(&line) + cells(c) > room && c != ' ' {
+    for word in text.split_inclusive(' ') {
+        let parts: Vec<&str> = if columns(word.trim_end()) > room {
+            word.split_inclusive(['.', '/', '#']).collect()
+        } else {
+            vec![word]
+        };
+        for part in parts {
+            if columns(&line) + columns(part.trim_end()) > room && !line.trim().is_empty() {
                 lines.push(std::mem::take(&mut line).trim_end().to_owned());
             }
-            line.push(c);
+            for c in part.chars() {
+                if columns(&line) + cells(c) > room && c != ' ' {
+                    lines.push(std::mem::take(&mut line).trim_end().to_owned());
+                }
+                line.push(c);
+            }
         }
     }
     if !line.trim().is_empty() {
@@ -323,11 +344,6 @@ fn wrap(text: &str, room: i32, most: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// A text in pieces that stay together: words with the blank behind them, parts of a name with the dot behind them.
-fn pieces(text: &str) -> Vec<&str> {
-    text.split_inclusive([' ', '.', '/', '#']).collect()
 }
 
 #[cfg(test)]

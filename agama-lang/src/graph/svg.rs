@@ -70,7 +70,7 @@ svg { --paper: #ffffff; --ink: #1c2430; --soft: #667085; --wire: #7c8798; --agai
 .paper { fill: var(--paper); }
 text { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: var(--ink); }
 .title { font-size: 12px; font-weight: 600; }
-.detail { font-size: 11px; fill: var(--soft); }
+.detail { font-size: 11px; font-weight: 400; fill: var(--soft); }
 .tag, .number { font-family: system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; font-size: 9px; }
 .tag { font-weight: 700; letter-spacing: 0.09em; text-transform: uppercase; }
 .number { fill: var(--soft); }

@@ -6,6 +6,7 @@
 mod cli;
 mod clients;
 mod durability;
+mod flow_tools;
 mod lsp;
 mod protocol;
 mod reload;

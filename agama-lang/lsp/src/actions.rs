@@ -42,7 +42,10 @@ fn for_finding(server: &Server, document: &Document, finding: &Diagnostic) -> Ve
         let changes = json!({"changes": {document.uri.as_str(): edits}});
         found.push(action(document, finding, title, changes, true));
     };
-    if let Some(name) = finding.hint.as_deref().and_then(meant) {
+    if let Some(fix) = &finding.fix {
+        let edit = |(span, text): &(Span, String)| TextEdit::new(document.text.range(*span), text.clone());
+        mend(fix.title.clone(), fix.edits.iter().map(edit).collect());
+    } else if let Some(name) = finding.hint.as_deref().and_then(meant) {
         let range = document.text.range(finding.span);
         mend(format!("Write {name}"), vec![TextEdit::new(range, name.to_owned())]);
     }
@@ -58,7 +61,7 @@ fn for_finding(server: &Server, document: &Document, finding: &Diagnostic) -> Ve
     if let Some((title, edits)) = create_template(server, document, finding) {
         found.push(action(document, finding, title, edits, true));
     }
-    if can_be_silenced(finding.code) {
+    if finding.code.can_be_allowed() {
         let number = finding.code.number();
         let here = json!({"changes": {document.uri.as_str(): [silence_here(document, finding)]}});
         found.push(action(document, finding, format!("Allow {number} here"), here, false));
@@ -110,11 +113,6 @@ fn meant_of_workspace(server: &Server, document: &Document, finding: &Diagnostic
         }
         _ => None,
     }
-}
-
-/// Checks can be silenced; what can't be read can't be allowed.
-fn can_be_silenced(code: Code) -> bool {
-    code.number().starts_with("AGM02")
 }
 
 /// A comment on a line of its own above the finding; or, where such a comment stands there, the code behind it.

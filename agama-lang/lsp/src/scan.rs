@@ -59,6 +59,12 @@ fn token(rest: &str, first: char) -> (Kind, usize) {
     }
 }
 
+/// A line up to its comment.
+pub(crate) fn without_comment(text: &str) -> &str {
+    let comment = line(text, 0).into_iter().find(|token| token.kind == Kind::Comment);
+    text.get(..comment.map_or(text.len(), |token| token.at.start)).unwrap_or(text).trim_end()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,9 +10,9 @@ use lsp_types::notification::{
     DidOpenTextDocument, DidSaveTextDocument, Notification as _, PublishDiagnostics,
 };
 use lsp_types::{
-    Diagnostic, DiagnosticSeverity, DiagnosticTag, DidChangeTextDocumentParams,
-    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, NumberOrString,
-    PublishDiagnosticsParams, Uri,
+    Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, DiagnosticTag, DidChangeTextDocumentParams,
+    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, Location,
+    NumberOrString, PublishDiagnosticsParams, Uri,
 };
 use serde_json::{Value, json};
 
@@ -255,13 +255,20 @@ pub(crate) fn diagnostic(document: &Document, finding: &agama_lang::diagnostic::
         Some(hint) => format!("{}\n{hint}", finding.message),
         None => finding.message.clone(),
     };
+    let related = finding.related.iter().map(|(span, what)| DiagnosticRelatedInformation {
+        location: Location::new(document.uri.clone(), document.text.range(*span)),
+        message: what.clone(),
+    });
+    let related: Vec<DiagnosticRelatedInformation> = related.collect();
     Diagnostic {
+        related_information: (!related.is_empty()).then_some(related),
         range: document.text.range(finding.span),
         severity: Some(severity),
         code: Some(NumberOrString::String(finding.code.number().to_owned())),
         source: Some("agama".to_owned()),
         // Editors fade what is of no use.
-        tags: (finding.code == Code::Unreachable).then(|| vec![DiagnosticTag::UNNECESSARY]),
+        tags: matches!(finding.code, Code::Unreachable | Code::NeverRead)
+            .then(|| vec![DiagnosticTag::UNNECESSARY]),
         message,
         ..Diagnostic::default()
     }

@@ -209,7 +209,7 @@ impl<'a> Words<'a> {
     /// Whether the line continues the one above: a literal after a comma, a condition after `and` or `or`.
     fn goes_on(&self, line: usize) -> bool {
         self.above(line).next().is_some_and(|above| {
-            let code = without_comment(above);
+            let code = scan::without_comment(above);
             code.ends_with(',') || code.ends_with(" and") || code.ends_with(" or")
         })
     }
@@ -218,7 +218,7 @@ impl<'a> Words<'a> {
     fn above(&self, line: usize) -> impl Iterator<Item = &'a str> {
         let text = self.text;
         let lines = (0..line).rev().map(|line| text.line(line));
-        lines.filter(|line| !without_comment(line).trim().is_empty())
+        lines.filter(|line| !scan::without_comment(line).trim().is_empty())
     }
 
     fn has_equals(&self) -> bool {
@@ -279,11 +279,6 @@ impl<'a> Words<'a> {
             None => Place::Nothing,
         }
     }
-}
-
-fn without_comment(line: &str) -> &str {
-    let comment = scan::line(line, 0).into_iter().find(|token| token.kind == Kind::Comment);
-    line.get(..comment.map_or(line.len(), |token| token.at.start)).unwrap_or(line).trim_end()
 }
 
 /// How many words there are, when those that touch count as one.

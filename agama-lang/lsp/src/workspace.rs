@@ -28,13 +28,21 @@ pub(crate) struct FlowEntry {
     pub(crate) inputs: Vec<String>,
     /// The comment at its start.
     pub(crate) about: String,
+    /// The flows that it Triggers by name.
+    triggers: Vec<String>,
 }
 
 impl FlowEntry {
     fn of(source: &str, path: Option<PathBuf>, project: Option<PathBuf>) -> Self {
         let flow = parse_partial(header(source), "").0;
         let inputs = flow.map(|flow| flow.inputs.into_iter().map(|input| input.node).collect());
-        Self { path, project, inputs: inputs.unwrap_or_default(), about: leading_comment(source) }
+        Self {
+            path,
+            project,
+            inputs: inputs.unwrap_or_default(),
+            about: leading_comment(source),
+            triggers: triggers(source),
+        }
     }
 }
 
@@ -101,12 +109,11 @@ impl Workspace {
             return false;
         };
         let inputs: Vec<String> = flow.inputs.iter().map(|input| input.node.clone()).collect();
-        entry.about = leading_comment(source);
-        if entry.inputs == inputs {
-            return false;
-        }
-        entry.inputs = inputs;
-        true
+        let project = entry.project.take();
+        let new = FlowEntry { inputs, ..FlowEntry::of(source, Some(path.to_owned()), project) };
+        let seen = entry.inputs != new.inputs || entry.triggers != new.triggers;
+        *entry = new;
+        seen
     }
 
     /// The folder of the project that a file belongs to.
@@ -226,6 +233,19 @@ fn header(source: &str) -> &str {
     source.get(..end).unwrap_or(source)
 }
 
+/// The names behind `Trigger`, from the words alone: all flows of the workspace are read at each look.
+fn triggers(source: &str) -> Vec<String> {
+    let lines = source.lines().filter(|line| line.contains("Trigger"));
+    lines
+        .filter_map(|line| {
+            let code = crate::scan::without_comment(line);
+            let (_, rest) = code.split_once("Trigger ")?;
+            let name = rest.split_whitespace().next()?;
+            (!name.starts_with('$')).then(|| name.to_owned())
+        })
+        .collect()
+}
+
 /// The first comment of a flow: before its header, or between header and statements.
 fn leading_comment(source: &str) -> String {
     let mut found = Vec::new();
@@ -271,5 +291,13 @@ impl Facts for World<'_> {
 
     fn routine(&self, package: &str, function: &str) -> RoutineFacts {
         self.routines.facts(package, function)
+    }
+
+    fn knows_inputs(&self) -> bool {
+        self.file.is_some_and(|file| self.workspace.project_of(file).is_some())
+    }
+
+    fn triggers(&self, qname: &str) -> Vec<String> {
+        self.workspace.flow(self.file, qname).map(|entry| entry.triggers.clone()).unwrap_or_default()
     }
 }

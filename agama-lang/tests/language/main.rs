@@ -3,9 +3,12 @@
 
 mod checks;
 mod compile;
+mod format;
 mod generate;
+mod graph;
 mod limits;
 mod properties;
+mod rehearse;
 mod run;
 mod support;
 mod world;

@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Flow {
         /// Which tool.
         #[command(subcommand)]
-        tool: FlowTool,
+        tool: crate::flow::command::Tool,
     },
     /// Language server for .flow, for editors: speaks the Language Server Protocol on standard input and output.
     Lsp {
@@ -84,29 +84,6 @@ pub(crate) enum KeyTool {
         /// Its id.
         kid: String,
     },
-}
-
-/// `agamid flow …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum FlowTool {
-    /// Compiles and checks flows; exit code 1 when there are errors.
-    Check {
-        /// `.flow` files, project folders or `.gama` archives.
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-        /// How findings are printed.
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
-    },
-}
-
-/// How findings are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
-    /// With the source line, for people.
-    Text,
-    /// `{"files": n, "diagnostics": […]}`
-    Json,
 }
 
 /// `agamid demo`

@@ -10,19 +10,13 @@ use crate::{Exit, compose, out};
 /// Folders below the plugins' are searched this deep.
 const DEEPEST: usize = 3;
 
-/// The contract of the server's own modules.
-#[derive(rust_embed::RustEmbed)]
-#[folder = "../../sdk/wit/host"]
-struct HostWit;
-
 /// Serves an editor over standard input and output.
 pub(crate) fn lsp(plugins: &Path) -> Result<(), Exit> {
     let settings = Settings {
         files: Box::new(Disk),
         routines: routines(plugins),
         flows: flows().map_err(Exit::Failed)?,
-        // One line to give the editor a formatter: `Some(agama_lang::format::format)`.
-        format: None,
+        format: Some(agama_lang::format::format),
     };
     agama_lsp::run_stdio(settings).map_err(|error| match error {
         // The protocol asks for exit code 1.
@@ -47,9 +41,8 @@ fn flows() -> Result<Vec<(String, String)>, String> {
 /// more than a component does, and replace it.
 fn routines(plugins: &Path) -> Vec<Routine> {
     let mut found = Vec::new();
-    for name in HostWit::iter() {
-        let wit = HostWit::get(&name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
-        add(&mut found, &name, describe::of_wit(&wit.unwrap_or_default()), None);
+    for wit in agamid_host_modules::WITS {
+        add(&mut found, "a module of the server", describe::of_wit(wit), None);
     }
     for component in compose::shipped_plugins() {
         add(&mut found, "a plugin that ships", describe::of_component(&component), None);

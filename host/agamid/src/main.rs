@@ -10,8 +10,8 @@
 //! | `lsp.rs` | `agamid lsp` |
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
-//! | `flow.rs` | `agamid flow check` |
 //! | `explain.rs`, `key.rs` | `agamid explain`, `agamid key`: through `admin_client.rs` |
+//! | `flow.rs` | `agamid flow …` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
 
@@ -45,7 +45,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 enum Exit {
     /// The thing asked about has errors.
     Errors,
-    /// It could not be done; the reason was printed.
+    /// The command can't be meant so; why, and what can be.
+    Usage(String),
+    /// It could not be done; the reason is printed.
     Failed(String),
 }
 
@@ -54,6 +56,10 @@ fn main() -> ExitCode {
     match run(cli::Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Exit::Errors) => ExitCode::from(1),
+        Err(Exit::Usage(reason)) => {
+            out::error(&format!("agamid: {reason}"));
+            ExitCode::from(2)
+        }
         Err(Exit::Failed(reason)) => {
             out::error(&format!("agamid: {reason}"));
             ExitCode::from(3)
@@ -71,7 +77,7 @@ fn run(command: cli::Command) -> Result<(), Exit> {
         cli::Command::Init { dir } => on_runtime(async { init::init(dir).await.map_err(Exit::Failed) }),
         cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, &server, json)),
         cli::Command::Key { tool, server, json } => on_runtime(key::key(tool, &server, json)),
-        cli::Command::Flow { tool: cli::FlowTool::Check { paths, format } } => flow::check(&paths, format),
+        cli::Command::Flow { tool } => flow::run(tool),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What flows and plugins can ask of the server, one file a module. Each is described by WIT in `sdk/wit/host/`.
 //!
-//! To add a module: its `.wit`, a file here that implements [`HostModule`], a line in [`all`], a row in
-//! `docs/flows.md`.
+//! To add a module: its `.wit`, a file here that implements [`HostModule`], a line in [`all`] and in [`WITS`],
+//! a row in `docs/flows.md`.
 
 mod attempts;
 mod clock;
@@ -38,6 +38,17 @@ pub fn all(
         Arc::new(sms::Sms(sms)),
     ]
 }
+
+/// The WIT texts of all modules, for whoever checks flows without a server.
+pub const WITS: &[&str] = &[
+    include_str!("../../../sdk/wit/host/users.wit"),
+    include_str!("../../../sdk/wit/host/password.wit"),
+    include_str!("../../../sdk/wit/host/credentials.wit"),
+    include_str!("../../../sdk/wit/host/clock.wit"),
+    include_str!("../../../sdk/wit/host/random.wit"),
+    include_str!("../../../sdk/wit/host/mail.wit"),
+    include_str!("../../../sdk/wit/host/sms.wit"),
+];
 
 /// A person as `record user`.
 fn user(person: &Person) -> Value {

@@ -128,3 +128,11 @@ async fn messages_go_to_the_mailer_and_are_told_apart_where_there_is_none() {
     }
     assert_eq!(outbox.messages(10).await.unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn the_texts_for_checks_are_those_of_the_modules() {
+    let (identity, ..) = house().await;
+    let modules = all(&identity, None, None);
+    let texts: Vec<&str> = modules.iter().map(|module| module.wit()).collect();
+    assert_eq!(texts, WITS);
+}

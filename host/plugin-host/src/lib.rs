@@ -6,6 +6,7 @@
 //! | `plugin.rs`, [`manifest`] | one component and what it says of itself |
 //! | `compiled.rs` | compiled components, kept between starts |
 //! | `set.rs` | routines by name: host modules and plugins; proofs |
+//! | `signatures.rs` | their signatures alone, for checks without a server |
 //! | `types.rs`, `convert.rs` | WIT types; values across the border |
 //! | `call.rs` | one call: fresh store, limits |
 //! | [`describe`] | routines as their WIT describes them, for tools |
@@ -21,11 +22,13 @@ pub mod manifest;
 mod plugin;
 mod set;
 pub mod settings;
+mod signatures;
 mod types;
 
 pub use compiled::CompiledCache;
 pub use host::{LoadError, PluginHost, PluginHostError, PluginHostParts};
 pub use settings::PluginSettings;
+pub use signatures::Signatures;
 
 #[cfg(test)]
 mod tests;

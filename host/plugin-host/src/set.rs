@@ -166,6 +166,20 @@ fn fitted(args: &[Value], signature: &Signature) -> Result<Vec<Value>, CallError
     Ok(fitted)
 }
 
+/// What the checks are told of a routine that exists.
+pub(crate) fn known(signature: &Signature, name: &str) -> RoutineFacts {
+    let params = signature.params.iter().map(|(name, ty)| ParamFacts {
+        name: name.clone(),
+        ty: ty.to_string(),
+        optional: matches!(ty, Type::Option(_)),
+    });
+    RoutineFacts::Known {
+        params: params.collect(),
+        result: signature.result.as_ref().map(Type::to_string).unwrap_or_default(),
+        signature: format!("{name}: {signature}"),
+    }
+}
+
 impl RoutineSet for Set {
     fn pins(&self) -> Pins {
         self.plugins.iter().map(|(name, plugin)| (name.clone(), plugin.digest.clone())).collect()
@@ -174,19 +188,7 @@ impl RoutineSet for Set {
     fn facts(&self, package: &str, function: &str) -> RoutineFacts {
         match self.find(package, function) {
             Err(hint) => RoutineFacts::Unknown { hint },
-            Ok((_, signature, name)) => RoutineFacts::Known {
-                params: signature
-                    .params
-                    .iter()
-                    .map(|(name, ty)| ParamFacts {
-                        name: name.clone(),
-                        ty: ty.to_string(),
-                        optional: matches!(ty, Type::Option(_)),
-                    })
-                    .collect(),
-                result: signature.result.as_ref().map(Type::to_string).unwrap_or_default(),
-                signature: format!("{name}: {signature}"),
-            },
+            Ok((_, signature, name)) => known(signature, &name),
         }
     }
 

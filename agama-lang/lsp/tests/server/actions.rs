@@ -27,7 +27,10 @@ fn taken(marked: &str, title: &str) -> String {
 #[test]
 fn the_name_that_was_meant_is_written() {
     let marked = format!("{HEAD}user = 1\nLog \"🦎\" use^\nFinish true\n");
-    assert_eq!(taken(&marked, "Write user"), format!("{HEAD}user = 1\nLog \"🦎\" user\nFinish true\n"));
+    assert_eq!(
+        taken(&marked, "Rename use to user"),
+        format!("{HEAD}user = 1\nLog \"🦎\" user\nFinish true\n")
+    );
     let marked = format!("{HEAD}u = Call agamid.user^#find 1\nFinish u.id\n");
     assert!(taken(&marked, "Write agamid.users").contains("Call agamid.users#find 1"));
 }

@@ -170,10 +170,25 @@ fn the_message_says_how_to_mend_it() {
 }
 
 #[test]
-fn what_nothing_reaches_is_faded() {
+fn what_nothing_reaches_is_faded_and_shown_with_the_place_that_belongs_to_it() {
     let mut editor = Editor::shop();
     editor.open(LOGIN, "Flow shop.login\n    Basepath \"shop\"\n\nFinish true\nLog 1\n");
     let shown = editor.shown[&uri(LOGIN)].as_array().unwrap();
     let unreachable = shown.iter().find(|finding| finding["code"] == "AGM0205").unwrap();
     assert_eq!(unreachable["tags"], json!([1]));
+    let related = &unreachable["relatedInformation"][0];
+    assert_eq!(related["location"]["uri"], uri(LOGIN));
+    assert_eq!(related["location"]["range"]["start"], json!({"line": 3, "character": 0}), "{unreachable}");
+}
+
+#[test]
+fn flows_that_trigger_each_other_are_told_while_one_is_typed() {
+    let mut editor = Editor::shop();
+    editor.open(LOGIN, "Flow shop.login\n    Basepath \"shop\"\n\nr = Trigger shop.otp 1 2\nFinish r\n");
+    let recursion = |editor: &Editor| editor.findings(LOGIN).iter().any(|found| found.0 == "AGM0222");
+    assert!(!recursion(&editor));
+    let otp = "/w/shop/code/shop.otp.flow";
+    editor.open(otp, "Flow shop.otp\n    Basepath \"shop\"\n    Inputs person phone\n\nFinish person\n");
+    editor.change(otp, (4, 0), (4, 0), "r = Trigger shop.login // again\n");
+    assert!(recursion(&editor), "{:?}", editor.findings(LOGIN));
 }

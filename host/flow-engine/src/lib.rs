@@ -23,7 +23,7 @@ pub mod revision;
 pub mod routes;
 mod run;
 pub mod settings;
-mod template_facts;
+pub mod template_facts;
 mod watch;
 
 pub use agama_lang;

@@ -15,7 +15,7 @@ const MACROS: [(&str, bool); 4] = [("text", false), ("password", true), ("code",
 const TAGS: [&str; 4] = ["<input", "<select", "<textarea", "<button"];
 
 /// The facts of a Jinja template.
-pub(crate) fn of(text: &str) -> TemplateFacts {
+pub fn of(text: &str) -> TemplateFacts {
     let mut facts = TemplateFacts { reads: reads(text), ..TemplateFacts::default() };
     facts.posts_more = text.contains("<script") || leads_elsewhere(text);
     tags(text, &mut facts);

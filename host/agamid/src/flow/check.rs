@@ -55,6 +55,12 @@ pub(crate) fn findings(paths: &[PathBuf], mut known: Known) -> Result<Vec<Checke
         }
         parsed.push((source, flows));
     }
+    let trees: Vec<&Flow> = parsed
+        .iter()
+        .flat_map(|(_, flows)| flows)
+        .filter_map(|one: &Parsed<'_>| one.tree.0.as_ref())
+        .collect();
+    known.find_proving(&trees);
     for (source, flows) in parsed {
         let world = known.around(source.project());
         for Parsed { name, file, source, tree } in flows {

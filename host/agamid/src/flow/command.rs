@@ -62,6 +62,8 @@ pub(crate) enum Format {
     Text,
     /// `{"files": n, "diagnostics": […]}`
     Json,
+    /// SARIF 2.1.0, for code hosts.
+    Sarif,
 }
 
 /// What is treated as an error.

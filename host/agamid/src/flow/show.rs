@@ -1,7 +1,7 @@
 //! How findings are printed.
 
-use agama_lang::diagnostic::{Diagnostic, Severity, render};
-use serde_json::json;
+use agama_lang::diagnostic::{Diagnostic, Severity};
+use agama_lang::report::{self, FileReport};
 
 use super::command::Format;
 use crate::out;
@@ -25,24 +25,15 @@ pub(crate) fn count(all: &[Checked]) -> (usize, usize) {
 pub(crate) fn show(all: &[Checked], format: Format) {
     match format {
         Format::Json => {
-            let findings: Vec<&Diagnostic> = all.iter().flat_map(|checked| &checked.findings).collect();
-            out::line(&json!({ "files": all.len(), "diagnostics": findings }).to_string());
+            out::line(&report::json(&files(all)).to_string());
         }
-        Format::Text => {
-            for checked in all {
-                for finding in &checked.findings {
-                    out::line(&paint(&render(finding, &checked.source), out::colours()));
-                }
-            }
-            let (errors, warnings) = count(all);
-            let (files, errors) = (counted(all.len(), "file"), counted(errors, "error"));
-            out::line(&format!("{files}, {errors}, {}", counted(warnings, "warning")));
-        }
+        Format::Sarif => out::line(&report::sarif(&files(all)).to_string()),
+        Format::Text => out::line(paint(&report::text(&files(all)), out::colours()).trim_end()),
     }
 }
 
-fn counted(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+fn files(all: &[Checked]) -> Vec<FileReport<'_>> {
+    all.iter().map(|checked| FileReport { source: &checked.source, findings: &checked.findings }).collect()
 }
 
 const BOLD_RED: &str = "\x1b[1;31m";

@@ -146,6 +146,16 @@ impl Sketch {
                     most = most.max(ours.rect.bottom() + APART - theirs.rect.y);
                 }
             }
+            // A wire that goes across may reach further right than the boxes in its row.
+            for pair in part.wires.iter().flat_map(|wire| wire.points.windows(2)) {
+                if let [(ax, ay), (bx, by)] = pair
+                    && ay == by
+                    && *ax.min(bx) < ours.rect.right()
+                    && *ax.max(bx) > ours.rect.x
+                {
+                    most = most.max(ours.rect.bottom() + APART / 2 - ay);
+                }
+            }
         }
         most
     }

@@ -156,7 +156,7 @@ fn program(numbers: &[u8]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_overlaps_and_no_wire_runs_through_a_box(numbers in prop::collection::vec(any::<u8>(), 8..80)) {
@@ -182,4 +182,12 @@ fn deep_nesting_is_drawn() {
     }
     source.push_str(&format!("{}Finish true\n", " ".repeat(120)));
     check(&source);
+}
+
+#[test]
+fn a_wire_that_goes_across_is_clear_of_a_way_that_hangs_down_from_above() {
+    let header = "Flow a.b\n    Basepath \"\"\n    Inputs y\n\n";
+    let hanging = "When y is null\n    RRF \"a.html\"\n    RRF \"b.html\"\n    Finish true\n";
+    let ways = "Match y to\n    1\n        Finish true\n    2\n        Finish false\n";
+    check(&format!("{header}{hanging}{ways}Finish y\n"));
 }

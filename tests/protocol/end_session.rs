@@ -95,7 +95,10 @@ async fn nobody_is_led_to_where_is_not_registered() {
     let unnamed = end(&browser, &server, &[("post_logout_redirect_uri", &good)]).await;
     assert_eq!(unnamed.status, 400, "no client, no redirect");
     for hint in ["x", "a.b.c"] {
-        assert_eq!(end(&browser, &server, &[("id_token_hint", hint)]).await.status, 400);
+        let asked = end(&browser, &server, &[("id_token_hint", hint)]).await;
+        assert!(asked.has("name=\"_step\""), "a hint that can't be verified is none: {}", asked.url);
+        let astray = [("id_token_hint", hint), ("post_logout_redirect_uri", good.as_str())];
+        assert_eq!(end(&browser, &server, &astray).await.status, 400, "and names no client");
     }
     assert!(signed_in(&server, &browser).await);
     let nobody = Browser::new(&server);

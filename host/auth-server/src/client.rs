@@ -122,6 +122,8 @@ pub struct Client {
     /// How it authenticates.
     #[serde(default)]
     pub token_endpoint_auth_method: AuthMethod,
+    /// The only algorithm of its `private_key_jwt`, if it named one.
+    pub token_endpoint_auth_signing_alg: Option<SigningAlgorithm>,
     /// Its public keys, a JWK set: for `private_key_jwt`.
     pub jwks: Option<Value>,
     /// Where its public keys are, instead.
@@ -151,6 +153,10 @@ pub struct Client {
     /// Whether people are asked before it gets anything.
     #[serde(default = "yes")]
     pub require_consent: bool,
+    /// Whether its authorization requests must have a PKCE challenge although it has a secret or a key; those of public
+    /// clients must always (RFC 9700 section 2.1.1).
+    #[serde(default)]
+    pub require_pkce: bool,
     /// Whether its authorization requests must be pushed (RFC 9126 section 6).
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,

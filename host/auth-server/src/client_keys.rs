@@ -6,6 +6,7 @@ use std::time::Duration;
 use agamid_core::Env;
 use agamid_core::outgoing::HttpClient;
 use agamid_core::time::Timestamp;
+use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -23,18 +24,28 @@ const MOST: u64 = 10_000;
 /// Keys in one set.
 const MAX_KEYS: usize = 50;
 
-/// What was fetched from one address; the lock makes all who wait share one fetch.
+/// What was fetched from one address.
 #[derive(Default)]
 struct Fetched {
-    tried_at: Option<Timestamp>,
-    keys: Option<(Timestamp, Arc<Value>)>,
+    keys: ArcSwapOption<(Timestamp, Arc<Value>)>,
+    /// When it was asked last; the lock makes all who wait share one fetch.
+    tried_at: Mutex<Option<Timestamp>>,
+}
+
+impl Fetched {
+    /// The keys, if they were fetched within this time.
+    fn known(&self, now: Timestamp, within: Duration) -> Option<Arc<Value>> {
+        let keys = self.keys.load();
+        let (at, keys) = keys.as_deref()?;
+        (now.since(*at) < within).then(|| Arc::clone(keys))
+    }
 }
 
 /// The keys of clients.
 pub(crate) struct ClientKeys {
     env: Env,
     http: Arc<dyn HttpClient>,
-    fetched: Cache<String, Arc<Mutex<Fetched>>>,
+    fetched: Cache<String, Arc<Fetched>>,
 }
 
 impl ClientKeys {
@@ -49,22 +60,19 @@ impl ClientKeys {
             return own.ok_or("the client has no registered keys");
         };
         let entry = self.fetched.get_with_by_ref(uri, Arc::default);
-        let mut entry = entry.lock().await;
         let now = self.env.now();
-        if let Some((at, keys)) = &entry.keys
-            && now.since(*at) < FRESH
-            && kid.is_none_or(|kid| has(keys, kid))
-        {
-            return Ok(Arc::clone(keys));
+        // Whoever names a key that is there waits for nobody who names one that is not.
+        if let Some(keys) = entry.known(now, FRESH).filter(|keys| kid.is_none_or(|kid| has(keys, kid))) {
+            return Ok(keys);
         }
-        if entry.tried_at.is_none_or(|at| now.since(at) >= PAUSE) {
-            entry.tried_at = Some(now);
+        let mut tried_at = entry.tried_at.lock().await;
+        if tried_at.is_none_or(|at| now.since(at) >= PAUSE) {
+            *tried_at = Some(now);
             if let Some(keys) = self.fetch(uri).await {
-                entry.keys = Some((now, Arc::new(keys)));
+                entry.keys.store(Some(Arc::new((now, Arc::new(keys)))));
             }
         }
-        let usable = entry.keys.as_ref().filter(|(at, _)| now.since(*at) < STALE);
-        usable.map(|(_, keys)| Arc::clone(keys)).ok_or("the client's jwks_uri gave no keys")
+        entry.known(now, STALE).ok_or("the client's jwks_uri gave no keys")
     }
 
     async fn fetch(&self, uri: &str) -> Option<Value> {

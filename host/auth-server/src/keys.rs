@@ -87,11 +87,13 @@ impl Schedule {
         Self {
             rotation: (!rotation.is_zero()).then_some(rotation),
             publish: Duration::from_secs(settings.key_publication),
-            keep: Duration::from_secs(longest) + SLACK,
+            keep: Duration::from_secs(longest).max(HINTS) + SLACK,
         }
     }
 }
 
+/// An application sends the ID token of a login as a hint for as long as that login lasts.
+const HINTS: Duration = Duration::from_secs(24 * 3600);
 /// For clocks that differ, and for requests under way.
 const SLACK: Duration = Duration::from_secs(60);
 
@@ -193,15 +195,13 @@ impl KeyRing {
         let algorithm = bad.key.algorithm();
         let others = self.of(algorithm);
         let others = || others.iter().filter(|held| held.key.kid() != kid);
-        // The newest of the others signs on, if it is no old one: those are near their end.
-        let is_active = |held: &Held| held.active_from <= now && held.active_from > bad.active_from;
-        match others().rev().find(|held| is_active(held) || held.active_from > now) {
-            Some(next) if next.active_from > now && bad.active_from <= now => {
-                self.begin_now(next, actor).await?;
+        let newer = || others().filter(|held| held.active_from > bad.active_from);
+        let is_active = bad.active_from <= now && !newer().any(|held| held.active_from <= now);
+        if is_active {
+            match newer().next() {
+                Some(next) => self.begin_now(next, actor).await?,
+                None => drop(self.make(algorithm, now, actor).await?),
             }
-            Some(_) => {}
-            None if bad.active_from > now => {}
-            None => drop(self.make(algorithm, now, actor).await?),
         }
         self.destroy(bad, "signing_key.revoked", actor).await?;
         tracing::warn!(event = "signing_key.revoked", kid, actor);

@@ -134,7 +134,7 @@ impl House {
             amr: vec!["pwd".into()],
             acr: "agama_x".into(),
         };
-        let (session, _, batch) = identity.sessions.start(session, Batch::new()).await.unwrap();
+        let (session, _, batch) = identity.sessions.start(session, false, Batch::new()).await.unwrap();
         store.commit(batch).await.unwrap();
         let client: Client = serde_json::from_value(json!({
             "client_id": "shop", "secret_hash": Client::hash_secret("secret"), "redirect_uris": [REDIRECT],
@@ -178,7 +178,7 @@ impl House {
             authenticated_at: self.env.now(),
             amr: Vec::new(),
             acr: String::new(),
-            code_challenge: URL_SAFE_NO_PAD.encode(digest),
+            code_challenge: Some(URL_SAFE_NO_PAD.encode(digest)),
         };
         let code = OpaqueToken::generate(TokenKind::Code, &self.env);
         let record = OneTime {

@@ -162,7 +162,10 @@ impl GuardedHttp {
 impl HttpClient for GuardedHttp {
     fn get<'a>(&'a self, url: &'a str, accept: &'a str) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         Box::pin(async move {
-            let fetched = self.fetch(url, accept).await;
+            // Waiting for a place counts too: slow addresses must not hold up others without end.
+            let patience = Duration::from_secs(self.settings.timeout.saturating_mul(2));
+            let fetched = tokio::time::timeout(patience, self.fetch(url, accept)).await;
+            let fetched = fetched.unwrap_or_else(|_| Err(FetchError::new("its turn did not come in time")));
             if let Err(error) = &fetched {
                 tracing::warn!(event = "outgoing.refused", url, reason = error.reason);
             }

@@ -130,6 +130,8 @@ pub(crate) struct Step {
     expect: Expect,
     /// Whether nobody else can work on it any more.
     claimed: bool,
+    /// What the run's owner has written with the first commit.
+    batch: Batch,
 }
 
 /// What came of an answer.
@@ -262,10 +264,10 @@ impl Engine {
         tracing::info!(event = "flow.started", run = %run.id, flow = run.flow, owner = run.owner.id);
         let mut ledger = Vec::new();
         let (state, effect) = vm::start(&*release, &start.flow, inputs, &self.settings().limits);
-        let mut step = Step { expect: Expect::Absent, claimed: true };
+        let mut step = Step { expect: Expect::Absent, claimed: false, batch: start.batch };
         let stop =
             self.perform(&release, &mut run, &mut step, start.address, &mut ledger, state, effect).await?;
-        match self.settle(&release, &mut run, ledger, stop, start.batch, step.expect).await? {
+        match self.settle(&release, &mut run, ledger, stop, step).await? {
             Moved::To(url) => Ok(Next::Redirect(url)),
             Moved::Crashed { reference, .. } => Err(EngineError::Crashed { reference }),
             Moved::Busy => Ok(Next::Raced),
@@ -285,10 +287,10 @@ impl Engine {
         let (state, paused) = run::open(self.sealer(), &run)?;
         let mut ledger = paused.ledger.clone();
         let (state, effect) = vm::resume(&*release, state, answer(&paused), &self.settings().limits);
-        let mut step = Step { expect: Expect::Version(version), claimed: false };
+        let mut step = Step { expect: Expect::Version(version), claimed: false, batch: Batch::new() };
         let stop = self.perform(&release, &mut run, &mut step, address, &mut ledger, state, effect).await?;
         run.step += 1;
-        self.settle(&release, &mut run, ledger, stop, Batch::new(), step.expect).await
+        self.settle(&release, &mut run, ledger, stop, step).await
     }
 
     /// Makes sure that nobody else works on the step; says whether that is so.
@@ -297,14 +299,17 @@ impl Engine {
             return Ok(true);
         }
         run.status = Status::Acting { until: self.env().now().plus(LEASE) };
-        match self.store().commit(Batch::new().put(run, step.expect)).await {
-            Ok(_) => {}
-            Err(StoreError::Conflict { .. }) => return Ok(false),
+        let batch = std::mem::take(&mut step.batch).put(run, step.expect);
+        match self.store().commit(batch).await {
+            Ok(committed) if committed.accepted() => {}
+            Ok(_) | Err(StoreError::Conflict { .. }) => return Ok(false),
             Err(error) => return Err(error),
         }
-        if let Expect::Version(version) = step.expect {
-            *step = Step { expect: Expect::Version(version + 1), claimed: true };
-        }
+        step.claimed = true;
+        step.expect = match step.expect {
+            Expect::Version(version) => Expect::Version(version + 1),
+            Expect::Absent | Expect::Any => Expect::Version(1),
+        };
         Ok(true)
     }
 
@@ -315,9 +320,9 @@ impl Engine {
         run: &mut RunRecord,
         ledger: Vec<crate::ports::Proof>,
         stop: Stop,
-        mut batch: Batch,
-        expect: Expect,
+        step: Step,
     ) -> Result<Moved, EngineError> {
+        let Step { mut batch, expect, .. } = step;
         let moved = match stop {
             Stop::Page(state, page) => match self.try_page(release, run, &page) {
                 Ok(html) => {

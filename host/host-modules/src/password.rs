@@ -40,11 +40,14 @@ impl HostModule for Password {
                 None => Account::of_nobody(organisation, login),
             };
             let origin = origin(context);
-            if !self.0.lockout.allows(&account, &origin).await.map_err(unavailable)? {
-                // As if it were wrong: who guesses learns nothing, not even that a guess was right.
+            let allows = async || self.0.lockout.allows(&account, &origin).await.map_err(unavailable);
+            let allowed = allows().await?;
+            let found = self.0.passwords.verify(organisation, login, password).await.map_err(unavailable)?;
+            // Refused as if it were wrong, and after the same work: who guesses learns nothing, not even that a guess was
+            // right. Asked again after the work: of many guesses at once those that end after the limit count for nothing.
+            if !allowed || found.is_some() && !allows().await? {
                 return Ok(Value::Null);
             }
-            let found = self.0.passwords.verify(organisation, login, password).await.map_err(unavailable)?;
             let Some(person) = found else {
                 self.0.lockout.failed(&account, &origin).await.map_err(unavailable)?;
                 return Ok(Value::Null);

@@ -243,7 +243,8 @@ impl Lockout {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        // What can't be counted must not go on as if it had been.
+        Err(IdentityError::Busy)
     }
 }
 

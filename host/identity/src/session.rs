@@ -18,7 +18,7 @@ const TOUCH: Duration = Duration::from_secs(60);
 /// A session. Its cookie's value is stored nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// SHA-256 of the cookie's value, hex.
+    /// The stored form of the cookie's value.
     pub hash: String,
     /// Its id, for people and logs; of no use as a cookie.
     pub id: SessionId,
@@ -26,7 +26,7 @@ pub struct Session {
     pub person: PersonId,
     /// Where they belong.
     pub organisation: OrgId,
-    /// The browser: SHA-256 of its cookie's value.
+    /// The browser: the stored form of its cookie's value; empty where somebody else sits at it now.
     pub browser: String,
     /// When they proved who they are.
     pub authenticated_at: Timestamp,
@@ -87,15 +87,18 @@ pub struct Sessions {
 impl Sessions {
     /// Starts a session; answers it and the new cookie's value. Where the same person was signed in in this browser the
     /// session goes on with its id, under a new cookie and with what was proved now: what other applications got from
-    /// it stays alive. Written with `batch`, by whoever commits it.
+    /// it stays alive. Unless the browser came with a live session, this is a new sitting at it: sessions of other people
+    /// stay for the applications that have them, but can't be chosen here any more. Written with `batch`, by whoever
+    /// commits it.
     pub async fn start(
         &self,
         new: NewSession,
+        same_sitting: bool,
         mut batch: Batch,
     ) -> Result<(Session, Secret, Batch), IdentityError> {
         let token = OpaqueToken::generate(TokenKind::Session, &self.env);
         let now = self.env.now();
-        let session = Session {
+        let mut session = Session {
             hash: token.hash,
             id: SessionId::generate(&self.env),
             person: new.person,
@@ -108,11 +111,12 @@ impl Sessions {
             last_seen_at: now,
             expires_at: now.plus(Duration::from_secs(self.settings.session_lifetime_seconds)),
         };
-        let mut session = session;
         for old in self.of_browser(&session.browser).await? {
             if old.person == session.person {
                 batch = batch.delete::<Session>(&old.hash, Expect::Any);
                 (session.id, session.created_at) = (old.id, old.created_at);
+            } else if !same_sitting {
+                batch = batch.put(&Session { browser: String::new(), ..old }, Expect::Any);
             }
         }
         let audit = AuditEvent::new("session.started", session.person.as_str(), session.id.as_str());

@@ -135,13 +135,13 @@ async fn a_session_is_known_by_its_cookie_only_and_ends() {
         amr: vec!["pwd".into()],
         acr: "agama_x".into(),
     };
-    let (first, cookie, batch) = identity.sessions.start(new.clone(), Batch::new()).await.unwrap();
+    let (first, cookie, batch) = identity.sessions.start(new.clone(), true, Batch::new()).await.unwrap();
     store.commit(batch).await.unwrap();
     assert_eq!(identity.sessions.by_cookie(cookie.expose()).await.unwrap(), Some(first.clone()));
     assert_eq!(identity.sessions.by_cookie(first.id.as_str()).await.unwrap(), None);
     assert_eq!(identity.sessions.by_cookie(&first.hash).await.unwrap(), None);
 
-    let (second, other, batch) = identity.sessions.start(new, Batch::new()).await.unwrap();
+    let (second, other, batch) = identity.sessions.start(new, true, Batch::new()).await.unwrap();
     store.commit(batch).await.unwrap();
     assert_eq!(
         identity.sessions.by_cookie(cookie.expose()).await.unwrap(),
@@ -156,6 +156,37 @@ async fn a_session_is_known_by_its_cookie_only_and_ends() {
     assert_eq!(identity.sessions.by_cookie(other.expose()).await.unwrap(), None);
     identity.sessions.end_all(&person.id, "test").await.unwrap();
     assert_eq!(identity.sessions.by_cookie(rotated.expose()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn who_sits_down_at_a_browser_without_a_session_can_not_choose_those_of_others() {
+    let (identity, store, organisation) = identity().await;
+    let person = alice(&identity, &organisation).await;
+    let new = NewPerson { username: "bob".into(), ..NewPerson::default() };
+    let other = identity.persons.create(&organisation.id, new, "test").await.unwrap();
+    let session = |person: &Person| NewSession {
+        person: person.id.clone(),
+        organisation: organisation.id.clone(),
+        browser: "b".into(),
+        amr: vec!["pwd".into()],
+        acr: "agama_x".into(),
+    };
+    let start = async |new: NewSession, same_sitting: bool| {
+        let (session, cookie, batch) =
+            identity.sessions.start(new, same_sitting, Batch::new()).await.unwrap();
+        store.commit(batch).await.unwrap();
+        (session, cookie)
+    };
+    let (first, cookie) = start(session(&person), false).await;
+    start(session(&other), true).await;
+    assert_eq!(identity.sessions.of_browser("b").await.unwrap().len(), 2, "one sitting, two people");
+    start(session(&other), false).await;
+    let left = identity.sessions.of_browser("b").await.unwrap();
+    assert!(left.iter().all(|session| session.person == other.id));
+    assert!(identity.sessions.switch(&first.id, "b", Batch::new()).await.unwrap().is_none());
+    assert!(identity.sessions.get(&first.id).await.unwrap().is_some(), "its applications go on");
+    let by_cookie = identity.sessions.by_cookie(cookie.expose()).await.unwrap();
+    assert!(by_cookie.is_some_and(|session| session.browser.is_empty()));
 }
 
 #[tokio::test]

@@ -99,6 +99,12 @@ impl Set {
                 if let Some(proving) = proving {
                     let positive = !matches!(value, Value::Null | Value::Bool(false));
                     if positive {
+                        // Asked again after the work: of many tries at once those after the limit prove nothing.
+                        if let Some(attempts) = &context.attempts
+                            && !attempts.allows(context, &proving.person).await?
+                        {
+                            return Err(CallError::new("locked", "too many attempts; try again later"));
+                        }
                         context.prove(proving.person, &proving.method, &proving.by);
                     } else if let Some(attempts) = &context.attempts {
                         attempts.failed(context, &proving.person).await?;

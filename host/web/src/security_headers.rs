@@ -5,13 +5,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::Web;
 
 impl Web {
-    /// What every answer carries; what is set already stays.
+    /// What every answer carries; what is set already stays. No opener policy: applications open these pages in popups, and
+    /// wait for them to come back.
     pub(crate) fn add_security_headers(&self, headers: &mut HeaderMap) {
         let always = [
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, "same-origin"),
             (header::X_FRAME_OPTIONS, "DENY"),
-            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
             (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
             (header::CACHE_CONTROL, "no-store"),
             (

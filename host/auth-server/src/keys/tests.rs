@@ -82,7 +82,7 @@ async fn a_key_is_published_a_day_before_it_signs_and_until_its_last_token_is_ov
     assert_eq!(&signed_by(&ring).0, second, "the change comes with the clock, not with a job");
     assert!(house.verifies(&ring, &jwt), "what the old key signed is still good");
 
-    house.clock.advance(Duration::from_secs(600 + 61));
+    house.clock.advance(DAY + Duration::from_secs(61));
     ring.maintain().await.unwrap();
     assert_eq!(ages(&ring), [(second.clone(), Age::Active)]);
     assert!(!house.verifies(&ring, &jwt), "no other key stands in for it");
@@ -127,4 +127,12 @@ async fn a_revoked_key_is_dead_at_once_and_another_signs() {
     ring.revoke(&next, "ada").await.unwrap();
     assert_eq!(ages(&ring), [(active, Age::Active)]);
     assert!(matches!(ring.revoke(&next, "ada").await, Err(KeyError::Unknown(_))));
+
+    ring.rotate("ada").await.unwrap();
+    house.clock.advance(DAY);
+    ring.rotate("ada").await.unwrap();
+    let before = ages(&ring);
+    let [(_, Age::Next), (active, Age::Active), (old, Age::Old)] = &before[..] else { panic!("{before:?}") };
+    ring.revoke(old, "ada").await.unwrap();
+    assert_eq!(&signed_by(&ring).0, active, "an old key's end changes nothing for the others");
 }

@@ -130,7 +130,8 @@ async fn begin(
         // Nothing outside of the pushed request counts (RFC 9126 section 4).
         Some(uri) => {
             let pushed = server.take_pushed(client_id, uri).await.map_err(Refusal::Page)?;
-            read_request(server, &client, &pushed)?
+            // It works once, so there is nothing to begin anew with.
+            AuthorizationRequest { original: String::new(), ..read_request(server, &client, &pushed)? }
         }
         None if client.require_pushed_authorization_requests => {
             return Err(page("this client's requests must be pushed (RFC 9126)"));

@@ -17,8 +17,8 @@ use crate::oauth::form::Parameters;
 
 /// The only assertion type.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// An assertion may be valid this long at most.
-const LONGEST: Duration = Duration::from_secs(10 * 60);
+/// An assertion may be valid this long at most: libraries make them for an hour.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// Tolerance between two clocks, in seconds.
 const SKEW: i64 = 10;
 
@@ -53,9 +53,11 @@ pub(crate) async fn verify(server: &AuthServer, client: &Client, jwt: &str) -> R
     let kid = jose::kid(jwt).map_err(|error| refused(&error.to_string()))?;
     let jwks = server.client_keys().of(client, kid.as_deref()).await.map_err(refused)?;
     let now = server.env().now();
+    let registered = client.token_endpoint_auth_signing_alg.as_ref().map(std::slice::from_ref);
+    let algorithms = registered.unwrap_or(&SigningAlgorithm::ALL);
     let expected = Expected {
         typ: &["JWT", "client-authentication+jwt", ""],
-        algorithms: &SigningAlgorithm::ALL,
+        algorithms,
         kid_required: false,
         now,
         skew: SKEW,
@@ -71,7 +73,7 @@ pub(crate) async fn verify(server: &AuthServer, client: &Client, jwt: &str) -> R
     let exp = claims.get("exp").and_then(jose::seconds).unwrap_or_default();
     let longest = now.plus(LONGEST).seconds().saturating_add(SKEW);
     if exp > longest {
-        return Err(refused("exp is too far away; ten minutes are allowed"));
+        return Err(refused("exp is too far away; an hour is allowed"));
     }
     let jti = claims.get("jti").and_then(Value::as_str).filter(|jti| !jti.is_empty() && jti.len() <= 512);
     let jti = jti.ok_or_else(|| refused("jti is missing"))?;

@@ -34,7 +34,7 @@ pub(crate) struct Grant {
     pub(crate) authenticated_at: Timestamp,
     pub(crate) amr: Vec<String>,
     pub(crate) acr: String,
-    pub(crate) code_challenge: String,
+    pub(crate) code_challenge: Option<String>,
 }
 
 impl Grant {

@@ -251,6 +251,8 @@ fn shown(server: &AuthServer, client: &Client) -> Map<String, Value> {
         "sector_identifier_uri": client.sector_identifier_uri,
         "subject_type": client.subject_type,
         "id_token_signed_response_alg": client.id_token_signed_response_alg.name(),
+        "token_endpoint_auth_signing_alg": client.token_endpoint_auth_signing_alg.map(|alg| alg.name()),
+        "require_pkce": client.require_pkce,
         "default_acr_values": client.default_acr_values,
         "default_max_age": client.default_max_age,
         "require_pushed_authorization_requests": client.require_pushed_authorization_requests,

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::error::OauthError;
 use crate::oauth::client_auth::authenticate;
 use crate::oauth::form::Parameters;
-use crate::token::{AccessToken, access_token_hash};
+use crate::token::{AccessToken, TokenFamily, access_token_hash};
 
 /// Ends a token. An unknown one, and one of another client, are answered the same, and stay as they are.
 pub(crate) async fn post(
@@ -32,10 +32,17 @@ async fn refresh_token(server: &AuthServer, client: &Client, text: &str) -> Resu
     let Ok(hash) = OpaqueToken::parse(TokenKind::RefreshToken, text) else { return Ok(false) };
     let family = match server.store().peek(Purpose::RefreshToken, &hash).await? {
         Peeked::Live(found) if found.client.as_deref() == Some(client.client_id.as_str()) => found.family,
-        _ => None,
+        // Used already: by a refresh whose answer was lost, or by a thief. Either way its holder wants the end of it.
+        Peeked::Used(tombstone) => tombstone.family,
+        Peeked::Live(_) | Peeked::Absent => None,
     };
+    let family = match family {
+        Some(family) => server.store().get::<TokenFamily>(&family).await?,
+        None => None,
+    };
+    let family = family.filter(|family| family.record.client == client.client_id);
     if let Some(family) = family {
-        server.revoke_family(&family, &client.client_id, "the client asked for it").await?;
+        server.revoke_family(family.record.id.as_str(), &client.client_id, "the client asked for it").await?;
     }
     Ok(true)
 }

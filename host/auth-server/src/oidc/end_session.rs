@@ -117,14 +117,8 @@ async fn begin(server: &AuthServer, encoded: &[u8]) -> Result<Logout, OauthError
         return Err(twice(&name));
     }
     let text = |claims: &serde_json::Value, name: &str| claims.get(name)?.as_str().map(str::to_owned);
-    let hint = match parameters.get("id_token_hint") {
-        Some(hint) => Some(
-            server
-                .verify_own_id_token(hint)
-                .ok_or_else(|| invalid("id_token_hint is no ID token of this server"))?,
-        ),
-        None => None,
-    };
+    // A hint that can't be verified (its key may be gone by now) is none: then the person is asked.
+    let hint = parameters.get("id_token_hint").and_then(|hint| server.verify_own_id_token(hint));
     let hinted = hint.as_ref().and_then(|claims| text(claims, "aud"));
     let named = parameters.get("client_id").map(str::to_owned);
     if let (Some(hinted), Some(named)) = (&hinted, &named)

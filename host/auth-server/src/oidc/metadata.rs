@@ -53,7 +53,7 @@ fn document(server: &AuthServer, projects: &[ProjectStatus]) -> Value {
     let mut claims =
         vec!["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];
     claims.extend(claim_names());
-    json!({
+    let mut document = json!({
         "issuer": server.web().issuer(),
         "authorization_endpoint": url("/oauth2/authorize"),
         "token_endpoint": url("/oauth2/token"),
@@ -66,7 +66,7 @@ fn document(server: &AuthServer, projects: &[ProjectStatus]) -> Value {
         "end_session_endpoint": url("/oauth2/end_session"),
         "scopes_supported": STANDARD.iter().map(|scope| scope.name).collect::<Vec<_>>(),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query", "form_post"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": GrantType::ALL.map(GrantType::name),
         "acr_values_supported": acrs,
         "subject_types_supported": ["public", "pairwise"],
@@ -86,5 +86,10 @@ fn document(server: &AuthServer, projects: &[ProjectStatus]) -> Value {
         "request_uri_parameter_supported": false,
         "require_pushed_authorization_requests": false,
         "authorization_response_iss_parameter_supported": true,
-    })
+    });
+    // A member without elements is left out (RFC 8414 section 3.2).
+    if let Some(members) = document.as_object_mut() {
+        members.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
+    }
+    document
 }

@@ -97,7 +97,7 @@ mod tests {
             state: None,
             nonce: None,
             scopes: Vec::new(),
-            code_challenge: String::new(),
+            code_challenge: None,
             prompt: prompt.to_vec(),
             max_age,
             login_hint: None,

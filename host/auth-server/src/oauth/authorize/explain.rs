@@ -88,7 +88,7 @@ impl AuthServer {
         );
         let scopes = request::read_scopes(client, parameters).map(|scopes| scopes.join(" "));
         add("scope", "RFC 6749, 3.3", scopes.map_err(|error| error.description));
-        add("code_challenge", "RFC 7636, 4.3", told(request::read_challenge(parameters)));
+        add("code_challenge", "RFC 7636, 4.3", told(request::read_challenge(client, parameters)));
         add("prompt", "OpenID Connect Core, 3.1.2.1", told(request::read_prompt(parameters)));
         add("max_age", "OpenID Connect Core, 3.1.2.1", told(request::read_max_age(parameters)));
         add(

@@ -15,6 +15,8 @@ use agamid_web::{Cookie, ErrorPage, Visit};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+use super::Refusal;
+use super::check_redirect_uri::check_redirect_uri;
 use super::decide::{Facts, Need, decide};
 use super::request::{AuthorizationRequest, Prompt};
 use super::respond::{origin_of, see_other};
@@ -64,6 +66,12 @@ pub(crate) struct Pending {
     cookie: Option<HeaderValue>,
 }
 
+/// Where the request begins anew.
+fn restart(request: &AuthorizationRequest) -> Option<String> {
+    let original = Some(request.original.as_str()).filter(|original| !original.is_empty());
+    original.map(|original| format!("/oauth2/authorize?{original}"))
+}
+
 /// What the store must hold for a transaction to be written; one that was just begun is not there yet.
 fn expect_of(version: u64) -> Expect {
     if version == 0 { Expect::Absent } else { Expect::Version(version) }
@@ -76,43 +84,68 @@ impl AuthServer {
         visit: &Visit,
         headers: &HeaderMap,
         found: Versioned<Transaction>,
-        mut pending: Pending,
+        pending: Pending,
     ) -> Response {
-        let transaction = found.record.clone();
-        let cookie = pending.cookie.take();
-        match self.next_step(visit, headers, found, pending).await {
-            Ok(Some(mut response)) => {
-                if let Some(cookie) = cookie {
-                    response.headers_mut().append(header::SET_COOKIE, cookie);
-                }
-                response
-            }
-            Ok(None) => self.over(visit),
-            Err(error) => self.error_to_client(visit, &transaction, &error),
-        }
+        self.try_proceed(visit, headers, found, pending).await.unwrap_or_else(|| self.over(visit))
     }
 
     /// The response; none where another request was faster, and nothing was written.
-    async fn next_step(
+    async fn try_proceed(
         &self,
         visit: &Visit,
         headers: &HeaderMap,
         found: Versioned<Transaction>,
+        mut pending: Pending,
+    ) -> Option<Response> {
+        let transaction = found.record.clone();
+        let client = match self.standing_client(&transaction.request).await {
+            Ok(client) => client,
+            // Nobody is sent to where the client may no longer be.
+            Err(error) => return Some(self.refuse(visit, Refusal::Page(error))),
+        };
+        let cookie = pending.cookie.take();
+        match self.next_step(visit, headers, &client, found, pending).await {
+            Ok(response) => response.map(|mut response| {
+                if let Some(cookie) = cookie {
+                    response.headers_mut().append(header::SET_COOKIE, cookie);
+                }
+                response
+            }),
+            Err(error) => Some(self.error_to_client(visit, &transaction, &error)),
+        }
+    }
+
+    /// The client of a request as it is now, if the redirect URI is still its own.
+    async fn standing_client(&self, request: &AuthorizationRequest) -> Result<Client, OauthError> {
+        let gone = || OauthError::new(Code::InvalidRequest, "the client, or its redirect_uri, is gone");
+        let client = self.clients().get(&request.client_id).await?.ok_or_else(gone)?;
+        if check_redirect_uri(&client.redirect_uris, &request.redirect_uri) {
+            Ok(client)
+        } else {
+            Err(gone())
+        }
+    }
+
+    async fn next_step(
+        &self,
+        visit: &Visit,
+        headers: &HeaderMap,
+        client: &Client,
+        found: Versioned<Transaction>,
         pending: Pending,
     ) -> Result<Option<Response>, OauthError> {
         let request = &found.record.request;
-        let client = self.clients().get(&request.client_id).await?;
-        let client = client.ok_or_else(|| OauthError::new(Code::UnauthorizedClient, "the client is gone"))?;
         let browser = found.record.browser.clone().unwrap_or_default();
         let Pending { batch, session, .. } = pending;
         let session = self.session_for(headers, &found.record, &browser, session).await?;
-        let accounts = if request.asks(Prompt::SelectAccount) {
+        let may_choose = !found.record.selected && !found.record.logged_in;
+        let accounts = if request.asks(Prompt::SelectAccount) && may_choose {
             self.accounts(headers, &browser).await?
         } else {
             Vec::new()
         };
-        let launch = self.launch(&client, &found.record)?;
-        let wrong_person = self.is_wrong_person(&client, request, session.as_ref());
+        let launch = self.launch(client, &found.record)?;
+        let wrong_person = self.is_wrong_person(client, request, session.as_ref());
         if wrong_person && found.record.logged_in {
             let reason = "another person logged in than the one that was named";
             return Err(OauthError::new(Code::LoginRequired, reason));
@@ -151,9 +184,9 @@ impl AuthServer {
         }
         match (need, session) {
             (Need::Nothing, Some(session)) => self.answer(visit, found, &session, batch).await,
-            (Need::Consent, Some(session)) => self.ask_consent(visit, found, &client, session, batch).await,
-            (Need::SelectAccount, _) => self.ask_account(visit, found, &client, &accounts, batch).await,
-            _ => self.log_in(visit, found, &client, launch, batch).await,
+            (Need::Consent, Some(session)) => self.ask_consent(visit, found, client, session, batch).await,
+            (Need::SelectAccount, _) => self.ask_account(visit, found, client, &accounts, batch).await,
+            _ => self.log_in(visit, found, client, launch, batch).await,
         }
     }
 
@@ -177,8 +210,8 @@ impl AuthServer {
         }
     }
 
-    /// The session that the answer would speak of: the one made or chosen just now, or before in this transaction, else
-    /// the browser's.
+    /// The session that the answer would speak of: the one made or chosen just now, else the browser's, which must be the
+    /// one of this transaction if it has one: whoever sits down at the browser later can't finish for somebody else.
     async fn session_for(
         &self,
         headers: &HeaderMap,
@@ -188,7 +221,9 @@ impl AuthServer {
     ) -> Result<Option<Session>, OauthError> {
         let session = match (now, &transaction.session) {
             (Some(session), _) => Some(session),
-            (None, Some(id)) => self.identity().sessions.get(id).await?,
+            (None, Some(id)) => {
+                self.cookie_session(headers, browser).await?.filter(|session| session.id == *id)
+            }
             (None, None) => self.cookie_session(headers, browser).await?,
         };
         let Some(session) = session.filter(|session| session.browser == browser) else { return Ok(None) };
@@ -332,7 +367,7 @@ impl AuthServer {
                     kind: flow.kind,
                     id: transaction.id.to_string(),
                     return_to: format!("/oauth2/authorize/resume?transaction={}", transaction.id),
-                    restart: format!("/oauth2/authorize?{}", request.original),
+                    restart: restart(request).unwrap_or_default(),
                 },
                 shown: Map::from([("client_name".to_owned(), client.display_name().into())]),
                 browser: transaction.browser.clone().unwrap_or_default(),
@@ -353,10 +388,7 @@ impl AuthServer {
                     message: "Something went wrong on our side. Nothing was changed.".to_owned(),
                     hint: Some("If it happens once more, tell the operator the reference.".to_owned()),
                     reference: Some(reference),
-                    action: Some((
-                        "Start again".to_owned(),
-                        format!("/oauth2/authorize?{}", request.original),
-                    )),
+                    action: restart(request).map(|again| ("Start again".to_owned(), again)),
                 },
             ))),
             Err(EngineError::Store(error)) => Err(error.into()),
@@ -364,7 +396,8 @@ impl AuthServer {
         }
     }
 
-    /// Takes what a run brought, and goes on.
+    /// Takes what a run brought, and goes on. Where another tab of the same browser changed something in the meantime (its
+    /// sessions, say) it is done once more on what is there now: nothing was used up.
     pub(crate) async fn after_run(
         &self,
         visit: &Visit,
@@ -372,21 +405,45 @@ impl AuthServer {
         found: Versioned<Transaction>,
         run: &RunId,
     ) -> Response {
+        let id = found.record.id.clone();
+        if let Some(response) = self.take_run(visit, headers, found, run).await {
+            return response;
+        }
+        match self.store().get::<Transaction>(id.as_str()).await {
+            Ok(Some(found)) => {
+                self.take_run(visit, headers, found, run).await.unwrap_or_else(|| self.over(visit))
+            }
+            Ok(None) => self.over(visit),
+            Err(error) => self.refuse(visit, Refusal::Page(error.into())),
+        }
+    }
+
+    /// The response; none where another request was faster, and nothing was written.
+    async fn take_run(
+        &self,
+        visit: &Visit,
+        headers: &HeaderMap,
+        found: Versioned<Transaction>,
+        run: &RunId,
+    ) -> Option<Response> {
         let mut transaction = found.record.clone();
         // The very run that this transaction waits for: an older one was for another state of it.
         let Some((kind, _)) = transaction.waiting.take().filter(|(_, waited)| waited == run) else {
-            return self.over(visit);
+            return Some(self.over(visit));
         };
         let browser = transaction.browser.clone().unwrap_or_default();
         let finished = self.engine().outcome_of(run, kind, transaction.id.as_str(), &browser).await;
         let (finished, consume) = match finished {
             Ok(Some(finished)) => finished,
-            Ok(None) => return self.over(visit),
-            Err(error) => return self.error_to_client(visit, &transaction, &OauthError::server(error)),
+            Ok(None) => return Some(self.over(visit)),
+            Err(error) => {
+                return Some(self.error_to_client(visit, &transaction, &OauthError::server(error)));
+            }
         };
-        match self.accept(visit, found, kind, finished, Batch::new().consume(consume)).await {
-            Ok((found, pending)) => self.proceed(visit, headers, found, pending).await,
-            Err(error) => self.error_to_client(visit, &transaction, &error),
+        let batch = Batch::new().consume(consume);
+        match self.accept(visit, headers, found, kind, finished, batch).await {
+            Ok((found, pending)) => self.try_proceed(visit, headers, found, pending).await,
+            Err(error) => Some(self.error_to_client(visit, &transaction, &error)),
         }
     }
 
@@ -394,6 +451,7 @@ impl AuthServer {
     async fn accept(
         &self,
         visit: &Visit,
+        headers: &HeaderMap,
         found: Versioned<Transaction>,
         kind: OwnerKind,
         finished: Finished,
@@ -412,10 +470,14 @@ impl AuthServer {
                 let (person, organisation, amr) = self.proved(&finished).await?;
                 let origin = Origin { address: Some(visit.address), browser: Some(browser.clone()) };
                 let batch = self.identity().lockout.succeeded(&person, &origin, pending.batch).await?;
+                let same_sitting = self.cookie_session(headers, &browser).await?.is_some();
                 let new = NewSession { person, organisation, browser, amr, acr: finished.acr() };
-                let (session, value, batch) = self.identity().sessions.start(new, batch).await?;
+                let (session, value, batch) =
+                    self.identity().sessions.start(new, same_sitting, batch).await?;
                 transaction.session = Some(session.id.clone());
                 transaction.logged_in = true;
+                // A yes was somebody's yes.
+                transaction.consented = false;
                 pending = self.with_session(session, value.expose(), batch);
             }
             OwnerKind::Consent => {
@@ -435,9 +497,14 @@ impl AuthServer {
             OwnerKind::Logout => return Err(denied("that run was for a logout")),
             OwnerKind::AccountSelection => {
                 transaction.selected = true;
+                transaction.consented = false;
                 match field("choice").and_then(SessionId::parse) {
                     None => transaction.other_account = true,
                     Some(id) => {
+                        let offered = self.accounts(headers, &browser).await?;
+                        if !offered.iter().any(|session| session.id == id) {
+                            return Err(denied("the chosen session is none of those that were offered"));
+                        }
                         let switched = self.identity().sessions.switch(&id, &browser, pending.batch).await?;
                         let (session, value, batch) =
                             switched.ok_or_else(|| denied("the chosen session ended"))?;

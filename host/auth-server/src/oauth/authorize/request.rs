@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::claims_parameter::RequestedClaims;
-use crate::client::Client;
+use crate::client::{AuthMethod, Client};
 use crate::error::{Code, OauthError};
 use crate::oauth::form::Parameters;
 
@@ -30,6 +30,8 @@ pub(crate) enum ResponseMode {
     /// In the redirect URI's query.
     #[default]
     Query,
+    /// In the redirect URI's fragment (OAuth 2.0 Multiple Response Types section 2.1).
+    Fragment,
     /// As a form that the browser posts (OAuth 2.0 Form Post Response Mode).
     FormPost,
 }
@@ -39,6 +41,7 @@ impl ResponseMode {
     pub(crate) fn of(parameters: &Parameters) -> Option<Self> {
         match parameters.get("response_mode") {
             None | Some("query") => Some(ResponseMode::Query),
+            Some("fragment") => Some(ResponseMode::Fragment),
             Some("form_post") => Some(ResponseMode::FormPost),
             Some(_) => None,
         }
@@ -54,7 +57,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) state: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) scopes: Vec<String>,
-    pub(crate) code_challenge: String,
+    /// Absent where a client with a secret or a key sends none (RFC 9700 section 2.1.1).
+    pub(crate) code_challenge: Option<String>,
     pub(crate) prompt: Vec<Prompt>,
     /// Seconds.
     pub(crate) max_age: Option<u64>,
@@ -64,7 +68,7 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) claims: RequestedClaims,
     /// `sub` of the only person who may log in, by `id_token_hint` or `claims`.
     pub(crate) wanted_subject: Option<String>,
-    /// The parameters as they came, to begin anew.
+    /// The parameters as they came, to begin anew; empty for a pushed request, which works once.
     pub(crate) original: String,
 }
 
@@ -107,7 +111,7 @@ impl AuthorizationRequest {
             state: text(parameters, "state")?,
             nonce: text(parameters, "nonce")?,
             scopes: read_scopes(client, parameters)?,
-            code_challenge: read_challenge(parameters)?,
+            code_challenge: read_challenge(client, parameters)?,
             prompt: read_prompt(parameters)?,
             max_age: read_max_age(parameters)?.or(client.default_max_age),
             login_hint: text(parameters, "login_hint")?,
@@ -165,7 +169,8 @@ pub(super) fn check_response_type(parameters: &Parameters) -> Result<ResponseMod
         "code" => {}
         _ => return Err(OauthError::new(Code::UnsupportedResponseType, "supported is: code")),
     }
-    ResponseMode::of(parameters).ok_or_else(|| invalid("supported response_mode are: query, form_post"))
+    ResponseMode::of(parameters)
+        .ok_or_else(|| invalid("supported response_mode are: query, fragment, form_post"))
 }
 
 /// Unknown scopes are ignored (OpenID Connect Core section 3.1.2.1); when nothing is left, that is an error.
@@ -178,17 +183,27 @@ pub(super) fn read_scopes(client: &Client, parameters: &Parameters) -> Result<Ve
     Ok(asked)
 }
 
-/// PKCE with S256, for every client (RFC 9700 section 2.1.1).
-pub(super) fn read_challenge(parameters: &Parameters) -> Result<String, OauthError> {
+/// PKCE with S256 (RFC 7636): a public client must, others should (RFC 9700 section 2.1.1).
+pub(super) fn read_challenge(client: &Client, parameters: &Parameters) -> Result<Option<String>, OauthError> {
     let Some(challenge) = parameters.get("code_challenge") else {
-        return Err(invalid("code_challenge is missing: PKCE (RFC 7636) is required"));
+        if client.require_pkce || client.token_endpoint_auth_method == AuthMethod::None {
+            return Err(invalid("code_challenge is missing: PKCE (RFC 7636) is required"));
+        }
+        if parameters.get("code_challenge_method").is_some() {
+            return Err(invalid("code_challenge_method without code_challenge"));
+        }
+        return Ok(None);
     };
     if parameters.get("code_challenge_method") != Some("S256") {
         return Err(invalid("code_challenge_method must be S256"));
     }
     let fits = challenge.len() == 43
         && challenge.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if fits { Ok(challenge.to_owned()) } else { Err(invalid("code_challenge is no base64url of a SHA-256")) }
+    if fits {
+        Ok(Some(challenge.to_owned()))
+    } else {
+        Err(invalid("code_challenge is no base64url of a SHA-256"))
+    }
 }
 
 pub(super) fn read_prompt(parameters: &Parameters) -> Result<Vec<Prompt>, OauthError> {
@@ -216,7 +231,6 @@ pub(super) fn read_max_age(parameters: &Parameters) -> Result<Option<u64>, Oauth
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::AuthMethod;
 
     fn read(query: &str) -> Result<AuthorizationRequest, Code> {
         let client: Client = serde_json::from_value(serde_json::json!({
@@ -246,7 +260,7 @@ mod tests {
             ("response_type=", Code::InvalidRequest),
             ("response_type=token", Code::UnsupportedResponseType),
             ("response_type=code id_token", Code::UnsupportedResponseType),
-            ("response_mode=fragment", Code::InvalidRequest),
+            ("response_mode=query.jwt", Code::InvalidRequest),
             ("scope=", Code::InvalidScope),
             ("scope=phone admin", Code::InvalidScope),
             ("code_challenge=", Code::InvalidRequest),

@@ -78,6 +78,11 @@ impl AuthServer {
                 let joint = if redirect_uri.contains('?') { '&' } else { '?' };
                 see_other(&format!("{redirect_uri}{joint}{query}"))
             }
+            ResponseMode::Fragment => {
+                let fragment =
+                    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
+                see_other(&format!("{redirect_uri}#{fragment}"))
+            }
             ResponseMode::FormPost => {
                 let fields: Vec<_> =
                     all.map(|(name, value)| json!({ "name": name, "value": value })).collect();

@@ -39,7 +39,7 @@ pub(crate) async fn redeem(
             return Err(refused("the code belongs to another client or redirect_uri"));
         }
         let grant: Grant = serde_json::from_value(found.payload.clone()).map_err(OauthError::server)?;
-        check_verifier(&grant.code_challenge, verifier)?;
+        check_verifier(grant.code_challenge.as_deref(), verifier)?;
         let family = found.family.as_deref().and_then(FamilyId::parse);
         let family = family.ok_or_else(|| OauthError::server("a code without a family"))?;
         let refresh = client.may_use(GrantType::RefreshToken);
@@ -88,9 +88,15 @@ async fn replayed(
     Ok(refused("the code was used already"))
 }
 
-/// PKCE with S256 (RFC 7636 section 4.6).
-fn check_verifier(challenge: &str, verifier: Option<&str>) -> Result<(), OauthError> {
-    let Some(verifier) = verifier else { return Err(refused("code_verifier is missing")) };
+/// PKCE with S256 (RFC 7636 section 4.6): a challenge without a verifier is refused, and a verifier without a challenge
+/// too, for somebody may have cut the challenge out (RFC 9700 section 4.8.2).
+fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), OauthError> {
+    let (challenge, verifier) = match (challenge, verifier) {
+        (None, None) => return Ok(()),
+        (Some(challenge), Some(verifier)) => (challenge, verifier),
+        (Some(_), None) => return Err(refused("code_verifier is missing")),
+        (None, Some(_)) => return Err(refused("code_verifier without a code_challenge in the request")),
+    };
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
     if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(plain) {
         return Err(refused("code_verifier must have 43 to 128 unreserved characters"));

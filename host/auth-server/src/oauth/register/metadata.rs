@@ -38,6 +38,8 @@ pub(super) struct Metadata {
     sector_identifier_uri: Option<String>,
     subject_type: Option<String>,
     id_token_signed_response_alg: Option<String>,
+    token_endpoint_auth_signing_alg: Option<String>,
+    require_pkce: bool,
     userinfo_signed_response_alg: Option<String>,
     default_acr_values: Vec<String>,
     default_max_age: Option<u64>,
@@ -78,6 +80,10 @@ pub(super) fn client_of(metadata: &Metadata) -> Result<Client, OauthError> {
         contacts: metadata.contacts.clone(),
         secret_hash: None,
         token_endpoint_auth_method: auth_method,
+        token_endpoint_auth_signing_alg: named_algorithm(
+            "token_endpoint_auth_signing_alg",
+            metadata.token_endpoint_auth_signing_alg.as_deref(),
+        )?,
         jwks: jwks(metadata, auth_method)?,
         jwks_uri: metadata.jwks_uri.clone(),
         grant_types,
@@ -89,6 +95,7 @@ pub(super) fn client_of(metadata: &Metadata) -> Result<Client, OauthError> {
         subject_type,
         sector_identifier_uri: metadata.sector_identifier_uri.clone(),
         require_consent: true,
+        require_pkce: metadata.require_pkce,
         require_pushed_authorization_requests: metadata.require_pushed_authorization_requests,
         id_token_signed_response_alg: algorithm(metadata)?,
         access_token_format: match metadata.access_token_format.as_deref() {
@@ -257,12 +264,16 @@ fn subject_type(metadata: &Metadata) -> Result<SubjectType, OauthError> {
 }
 
 fn algorithm(metadata: &Metadata) -> Result<SigningAlgorithm, OauthError> {
-    let Some(name) = &metadata.id_token_signed_response_alg else { return Ok(SigningAlgorithm::Rs256) };
+    let named = metadata.id_token_signed_response_alg.as_deref();
+    Ok(named_algorithm("id_token_signed_response_alg", named)?.unwrap_or(SigningAlgorithm::Rs256))
+}
+
+fn named_algorithm(member: &str, name: Option<&str>) -> Result<Option<SigningAlgorithm>, OauthError> {
+    let Some(name) = name else { return Ok(None) };
     let found = SigningAlgorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name);
     let known = SigningAlgorithm::ALL.map(SigningAlgorithm::name).join(", ");
-    found.ok_or_else(|| {
-        invalid(format!("id_token_signed_response_alg {name} is not supported; supported are {known}"))
-    })
+    let refused = || invalid(format!("{member} {name} is not supported; supported are {known}"));
+    found.map(Some).ok_or_else(refused)
 }
 
 /// Standard scopes only: an operator alone gives others.

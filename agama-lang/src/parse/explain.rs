@@ -1,8 +1,7 @@
 //! What is wrong with a line that is no statement, and how it is said in Agama.
 //!
-//! `tokens.rs` cuts the line roughly, without a grammar; `habits.rs` knows what other languages write;
-//! `shapes.rs` and `literals.rs` know how a statement
-//! that went wrong should look.
+//! `tokens.rs` cuts the line roughly, without a grammar; `habits.rs` knows what other languages write; `shapes.rs` and
+//! `literals.rs` know how a statement, or the list or map in it, should look.
 
 mod habits;
 mod literals;

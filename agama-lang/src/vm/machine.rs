@@ -42,7 +42,13 @@ pub(super) enum Step {
     /// The frames changed; look again.
     Reframed,
     /// Out of the machine.
-    Leave(Effect),
+    Leave(Box<Effect>),
+}
+
+impl Step {
+    pub(super) fn leave(effect: Effect) -> Self {
+        Step::Leave(Box::new(effect))
+    }
 }
 
 /// A state at work.
@@ -111,7 +117,7 @@ impl<'a> Machine<'a> {
             self.burn(1)?;
             self.check_heap()?;
             match self.step(program.body())? {
-                Step::Leave(effect) => return Ok(Some(effect)),
+                Step::Leave(effect) => return Ok(Some(*effect)),
                 Step::Next => self.advance(),
                 Step::Jump(to) => self.frame_mut()?.at = to,
                 Step::Reframed => return Ok(None),
@@ -234,14 +240,14 @@ impl<'a> Machine<'a> {
                 self.burn(LOG_COST)?;
                 let args = self.evaluate_all(body, args)?;
                 let (level, message) = self.log_line(&args)?;
-                Ok(Step::Leave(Effect::Log { level, message, source: LogSource::Flow, at: self.place() }))
+                Ok(Step::leave(Effect::Log { level, message, source: LogSource::Flow, at: self.place() }))
             }
             Instruction::Finish { value } => {
                 let result = self.evaluate(body, value)?;
                 self.finish_flow(result, || named(body, value))
             }
             Instruction::Redirect { url, .. } => match self.evaluate(body, url)? {
-                Val::Text(url) => Ok(Step::Leave(Effect::Redirect { url, at: self.place() })),
+                Val::Text(url) => Ok(Step::leave(Effect::Redirect { url, at: self.place() })),
                 other => Err(unfit("RFAC needs a string", body, url, &other)),
             },
             Instruction::Render { template, model, callback, .. } => {
@@ -348,7 +354,7 @@ impl<'a> Machine<'a> {
             }
         }
         let template = self.page_path(&body.basepath, template)?;
-        Ok(Step::Leave(Effect::Render(Page { template, model: shown, callback, at: self.place() })))
+        Ok(Step::leave(Effect::Render(Page { template, model: shown, callback, at: self.place() })))
     }
 
     fn call(
@@ -377,7 +383,7 @@ impl<'a> Machine<'a> {
         for value in &values {
             args.push(self.export(value)?);
         }
-        Ok(Step::Leave(Effect::Call(Call { routine, args, caught, at: self.place() })))
+        Ok(Step::leave(Effect::Call(Call { routine, args, caught, at: self.place() })))
     }
 
     /// Hands a value out as a tree, no larger than the run itself may be.

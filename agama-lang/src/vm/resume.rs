@@ -27,7 +27,7 @@ impl Machine<'_> {
             _ => Err(Fault::limit("this answer is not the one that the flow waits for")),
         };
         match step {
-            Ok(Step::Leave(effect)) => return effect,
+            Ok(Step::Leave(effect)) => return *effect,
             Ok(Step::Next) => self.advance(),
             Ok(Step::Jump(_) | Step::Reframed) => {}
             Err(fault) => {

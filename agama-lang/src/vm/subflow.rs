@@ -76,7 +76,7 @@ impl Machine<'_> {
             let Value::Map(map) = self.export(&result)? else {
                 return Err(Fault::limit("a result is always a map"));
             };
-            return Ok(Step::Leave(Effect::Finished(outcome(map))));
+            return Ok(Step::leave(Effect::Finished(outcome(map))));
         }
         self.state.frames.pop();
         let program = self.program()?;
@@ -169,7 +169,7 @@ impl Machine<'_> {
         let Some(depth) = catcher else {
             let outcome =
                 Outcome { aborted: true, data: Value::Map(form), url: Some(url), ..Outcome::default() };
-            return Ok(Step::Leave(Effect::Finished(outcome)));
+            return Ok(Step::leave(Effect::Finished(outcome)));
         };
         // Keep the catching parent and its child; leaving the child hands the result over.
         self.state.frames.truncate(depth + 2);

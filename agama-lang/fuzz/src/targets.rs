@@ -24,6 +24,11 @@ pub const ALL: &[Target] = &[
     Target { name: "parse", run: parse::run, seeds: corpus::fixtures },
     Target { name: "compile_run", run: compile_run::run, seeds: corpus::fixtures },
     Target { name: "state_decode", run: state_decode::run, seeds: state_decode::seeds },
+    Target {
+        name: "format_roundtrip",
+        run: |input| format_roundtrip(input, agama_lang::format::format),
+        seeds: corpus::fixtures,
+    },
 ];
 
 /// A message without its numbers and quoted parts: its kind.

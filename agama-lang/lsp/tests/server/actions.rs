@@ -28,7 +28,7 @@ fn taken(marked: &str, title: &str) -> String {
 fn the_name_that_was_meant_is_written() {
     let marked = format!("{HEAD}user = 1\nLog \"🦎\" use^\nFinish true\n");
     assert_eq!(
-        taken(&marked, "Rename use to user"),
+        taken(&marked, "Write user in place of use"),
         format!("{HEAD}user = 1\nLog \"🦎\" user\nFinish true\n")
     );
     let marked = format!("{HEAD}u = Call agamid.user^#find 1\nFinish u.id\n");

@@ -403,7 +403,8 @@ fn a_thousand_flows_are_checked_quickly() {
         let name = format!("p.flow{number}");
         desk.write(&format!("p/code/{name}.flow"), &source.replace("demo.password", &name));
     }
-    desk.write("p/web/demo/password.html", "");
+    let page = std::fs::read_to_string(root().join("flows/demo/web/demo/password.html")).unwrap();
+    desk.write("p/web/demo/password.html", &page);
     let mut child = Command::new(binary())
         .args(["flow", "check", "p", "--format", "json"])
         .current_dir(desk.0.path())

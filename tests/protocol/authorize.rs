@@ -169,8 +169,61 @@ async fn form_post_sends_the_answer_as_a_form_and_errors_too() {
     let wrong = Request::new(&server).with("response_mode", "form_post").with("prompt", "nonsense");
     let form = browser.open(&wrong.url(&server)).await.form();
     assert_eq!(form.fields["error"], "invalid_request");
-    let unknown = browser.open(&Request::new(&server).with("response_mode", "fragment").url(&server)).await;
+    let unknown = browser.open(&Request::new(&server).with("response_mode", "query.jwt").url(&server)).await;
     assert_eq!(unknown.parameter("error").as_deref(), Some("invalid_request"));
+}
+
+#[tokio::test]
+async fn an_answer_in_the_fragment_is_there_alone() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let request = Request::new(&server).with("response_mode", "fragment");
+    let end = browser.sign_in(&server, &request, "alice").await;
+    assert!(end.url.query().is_none(), "{}", end.url);
+    let fragment = end.url.fragment().unwrap_or_default().as_bytes().to_vec();
+    let answer: std::collections::BTreeMap<_, _> =
+        url::form_urlencoded::parse(&fragment).into_owned().collect();
+    assert_eq!(answer["state"], "the-state");
+    assert_eq!(answer["iss"], server.issuer());
+    assert_eq!(browser.redeem(&server, &request, &answer["code"]).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_client_with_a_secret_may_leave_out_pkce_and_one_without_may_not() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let without = |client: &str| {
+        Request::new(&server)
+            .with("client_id", client)
+            .with("code_challenge", "")
+            .with("code_challenge_method", "")
+    };
+    let refused = browser.open(&without("demo-rp").url(&server)).await;
+    assert_eq!(refused.parameter("error").as_deref(), Some("invalid_request"));
+    let redeem = async |request: &Request, verifier: Option<&str>| {
+        let code = Browser::new(&server).code(&server, request, "alice").await;
+        let redirect_uri = format!("{}/cb", server.relying_party());
+        let mut fields = vec![
+            ("grant_type", "authorization_code"),
+            ("client_id", "demo-confidential"),
+            ("client_secret", "demo-confidential-secret-123"),
+            ("code", &code),
+            ("redirect_uri", &redirect_uri),
+        ];
+        fields.extend(verifier.map(|verifier| ("code_verifier", verifier)));
+        browser.token(&server, &fields).await
+    };
+    let plain = without("demo-confidential");
+    assert_eq!(redeem(&plain, None).await.0, 200);
+    let (status, cut_out) = redeem(&plain, Some(&plain.verifier)).await;
+    assert_eq!((status, cut_out["error"].as_str()), (400, Some("invalid_grant")), "a challenge was cut out");
+    let with = Request::new(&server).with("client_id", "demo-confidential");
+    assert_eq!(redeem(&with, None).await.0, 400, "a challenge that was sent counts");
+    assert_eq!(redeem(&with, Some(&with.verifier)).await.0, 200);
+    let method_alone =
+        Request::new(&server).with("client_id", "demo-confidential").with("code_challenge", "");
+    let refused = browser.open(&method_alone.url(&server)).await;
+    assert_eq!(refused.parameter("error").as_deref(), Some("invalid_request"));
 }
 
 #[tokio::test]

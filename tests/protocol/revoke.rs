@@ -39,3 +39,23 @@ async fn an_unknown_token_is_fine_and_anothers_stays() {
     let wrong = [("client_id", "demo-confidential"), ("client_secret", "wrong")];
     assert_eq!(revoke(&browser, &server, &wrong, "x").await, 401);
 }
+
+#[tokio::test]
+async fn a_refresh_token_that_was_used_already_still_ends_its_family() {
+    let server = Server::demo();
+    let browser = Browser::new(&server);
+    let tokens = browser.tokens(&server, &Request::new(&server), "alice").await;
+    let first = text(&tokens, "refresh_token");
+    let (_, renewed) = browser.refresh(&server, &first, "").await;
+    // The answer was lost, or a thief was faster: its holder signs out with what is there.
+    let stranger = [("client_id", "demo-confidential"), ("client_secret", "demo-confidential-secret-123")];
+    assert_eq!(revoke(&browser, &server, &stranger, &first).await, 200);
+    assert_eq!(
+        browser.userinfo(&server, &text(&renewed, "access_token")).await.0,
+        200,
+        "not a stranger's to end"
+    );
+    assert_eq!(revoke(&browser, &server, &[("client_id", "demo-rp")], &first).await, 200);
+    assert_eq!(browser.refresh(&server, &text(&renewed, "refresh_token"), "").await.0, 400);
+    assert_eq!(browser.userinfo(&server, &text(&renewed, "access_token")).await.0, 401);
+}

@@ -96,3 +96,28 @@ async fn wrong_codes_count_with_wrong_passwords_and_a_right_password_does_not_gi
     }
     panic!("guessing went on");
 }
+
+#[tokio::test]
+async fn a_hundred_guesses_at_once_get_no_further_than_one_after_another() {
+    let server = Server::secure();
+    let mut forms = Vec::new();
+    for _ in 0..100 {
+        let browser = Browser::new(&server);
+        let form = page(&server, &browser).await.form();
+        forms.push((browser, form));
+    }
+    let right = forms.len() - 1;
+    let guesses = forms.into_iter().enumerate().map(|(n, (browser, form))| async move {
+        // The right one is sent a little after the others, which are waiting for their turn by then.
+        if n == right {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        let password = if n == right { "demo-alice-123" } else { "guess" };
+        browser.submit(&form.with("login", "alice").with("password", password)).await
+    });
+    let answers = futures_util::future::join_all(guesses).await;
+    for answer in &answers {
+        let refused = told_wrong(answer) || answer.has("We are very busy now.");
+        assert!(refused, "somebody got in, or was told more: {} {}", answer.status, answer.url);
+    }
+}

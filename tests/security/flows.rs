@@ -223,3 +223,26 @@ async fn a_login_that_is_broken_off_gives_the_old_session_no_new_worth() {
         (Some("agama_demo.password"), "[\"pwd\"]")
     );
 }
+
+#[tokio::test]
+async fn whoever_sits_down_at_a_browser_gets_nobody_elses_session_or_code() {
+    let server = Server::secure();
+    let (first, later) = (Browser::new(&server), Browser::new(&server));
+    let consent = Request::new(&server).with("prompt", "consent");
+    first.sign_in(&server, &Request::new(&server), "alice").await;
+    let asked = first.open(&consent.url(&server)).await;
+    assert!(asked.has("value=\"allow\""), "{}", asked.url);
+    // The browser is closed: its session cookie is gone, the cookie of the browser stays.
+    later.keep_browser_cookie_of(&first, &server);
+    let taken = later.submit(&asked.form().with("decision", "allow")).await;
+    assert!(taken.parameter("code").is_none() && taken.has("name=\"password\""), "{}", taken.url);
+    later.sign_in(&server, &Request::new(&server), "bob").await;
+    let choose = later.open(&Request::new(&server).with("prompt", "select_account").url(&server)).await;
+    assert!(choose.has("bob") && !choose.has("alice"), "{}", choose.body);
+    // One sitting, two people: there both may be chosen.
+    let both = Browser::new(&server);
+    both.sign_in(&server, &Request::new(&server), "alice").await;
+    both.sign_in(&server, &Request::new(&server).with("prompt", "login"), "bob").await;
+    let choose = both.open(&Request::new(&server).with("prompt", "select_account").url(&server)).await;
+    assert!(choose.has("bob") && choose.has("alice"), "{}", choose.body);
+}

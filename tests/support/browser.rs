@@ -64,6 +64,16 @@ impl Browser {
         pairs.split("; ").filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect()
     }
 
+    /// What is left of another browser when it was closed: the cookie that tells browsers apart.
+    pub(crate) fn keep_browser_cookie_of(&self, other: &Browser, server: &Server) {
+        let issuer: Url = server.issuer().parse().unwrap();
+        let header = other.jar.cookies(&issuer).unwrap();
+        let pairs = header.to_str().unwrap().split("; ").filter(|pair| pair.contains("agamid_browser"));
+        for pair in pairs {
+            self.jar.add_cookie_str(&format!("{pair}; Secure; Path=/"), &issuer);
+        }
+    }
+
     /// One GET, no redirect followed.
     pub(crate) async fn get(&self, url: &str) -> Shown {
         shown(self.http.get(url).send().await.unwrap()).await

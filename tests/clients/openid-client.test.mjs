@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as client from 'openid-client';
-import { signIn, startDemo } from './support.mjs';
+import { browse, startDemo } from './support.mjs';
 
 let demo;
 before(async () => {
@@ -26,7 +26,7 @@ const register = (metadata, authentication) =>
   );
 
 /** Authorization code with PKCE, by URL parameters or pushed; answers tokens. */
-async function logIn(config, { scope = 'openid profile email', pushed = false } = {}) {
+async function logIn(config, { scope = 'openid profile email', pushed = false, cookies } = {}) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedState = client.randomState();
   const expectedNonce = client.randomNonce();
@@ -41,13 +41,68 @@ async function logIn(config, { scope = 'openid profile email', pushed = false } 
   const url = pushed
     ? await client.buildAuthorizationUrlWithPAR(config, parameters)
     : client.buildAuthorizationUrl(config, parameters);
-  const callback = await signIn(demo, url);
+  if (pushed) assert.deepEqual([...url.searchParams.keys()].sort(), ['client_id', 'request_uri']);
+  const callback = await browse(demo, url, cookies);
   return client.authorizationCodeGrant(config, callback, { pkceCodeVerifier, expectedState, expectedNonce });
 }
 
-test('a public client discovers, logs in, refreshes, reads userinfo, revokes and logs out', async () => {
+/** Follows the end-session URL of the library to its end, and asks in silence whether somebody is still signed in. */
+async function logOut(config, tokens, cookies) {
+  const back = `${demo.relyingParty}/`;
+  const url = client.buildEndSessionUrl(config, {
+    id_token_hint: tokens.id_token,
+    post_logout_redirect_uri: back,
+    state: 'after logout',
+  });
+  assert.equal((await browse(demo, url, cookies)).href, `${back}?state=after+logout`);
+  const silent = client.buildAuthorizationUrl(config, {
+    redirect_uri: redirectUri(),
+    scope: 'openid',
+    prompt: 'none',
+    code_challenge: await client.calculatePKCECodeChallenge(client.randomPKCECodeVerifier()),
+    code_challenge_method: 'S256',
+  });
+  assert.equal((await browse(demo, silent, cookies)).searchParams.get('error'), 'login_required');
+}
+
+/** Userinfo, introspection, refresh, and revocation of both tokens, each dead afterwards. */
+async function useUp(config, tokens) {
+  const { sub } = tokens.claims();
+  const email = async (token) => (await client.fetchUserInfo(config, token, sub)).email;
+  const isActive = async (token) => (await client.tokenIntrospection(config, token)).active;
+  const isDead = (token) => assert.rejects(email(token), { code: 'OAUTH_WWW_AUTHENTICATE_CHALLENGE' });
+
+  assert.equal(await email(tokens.access_token), 'alice@example.org');
+  const told = await client.tokenIntrospection(config, tokens.access_token);
+  assert.deepEqual([told.active, told.sub, told.client_id], [true, sub, config.clientMetadata().client_id]);
+
+  const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
+  assert.notEqual(refreshed.refresh_token, tokens.refresh_token);
+  assert.equal(refreshed.claims().sub, sub);
+  await client.tokenRevocation(config, refreshed.access_token);
+  assert.equal(await isActive(refreshed.access_token), false);
+  await isDead(refreshed.access_token);
+  assert.equal(await isActive(refreshed.refresh_token), true, 'it died alone');
+
+  await client.tokenRevocation(config, refreshed.refresh_token);
+  assert.equal(await isActive(refreshed.refresh_token), false);
+  await assert.rejects(client.refreshTokenGrant(config, refreshed.refresh_token), { error: 'invalid_grant' });
+  await isDead(tokens.access_token);
+}
+
+/** Makes a client's key; answers its public part and how the client authenticates with it. */
+async function newKey() {
+  const keys = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+  const jwk = { ...(await crypto.subtle.exportKey('jwk', keys.publicKey)), kid: 'key-1', alg: 'ES256', use: 'sig' };
+  return { jwk, authentication: client.PrivateKeyJwt({ key: keys.privateKey, kid: 'key-1' }) };
+}
+
+const codeAndRefresh = { grant_types: ['authorization_code', 'refresh_token'] };
+
+test('a public client discovers, logs in, reads userinfo, refreshes, revokes and logs out', async () => {
   const config = await discover('demo-rp', undefined, client.None());
-  const tokens = await logIn(config);
+  const cookies = new Map();
+  const tokens = await logIn(config, { cookies });
   const claims = tokens.claims();
   assert.equal(claims.iss, demo.issuer);
   const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
@@ -56,16 +111,38 @@ test('a public client discovers, logs in, refreshes, reads userinfo, revokes and
   assert.notEqual(refreshed.refresh_token, tokens.refresh_token);
   await client.tokenRevocation(config, refreshed.access_token);
   await assert.rejects(client.fetchUserInfo(config, refreshed.access_token, claims.sub));
-  const logout = client.buildEndSessionUrl(config, {
-    id_token_hint: tokens.id_token,
-    post_logout_redirect_uri: `${demo.relyingParty}/`,
-  });
-  assert.equal(logout.pathname, '/oauth2/end_session');
+  await logOut(config, tokens, cookies);
+  await assert.rejects(client.refreshTokenGrant(config, refreshed.refresh_token), { error: 'invalid_grant' });
+});
+
+test('a registered client goes all the way, with a secret and with a key, by URL and pushed', async () => {
+  for (const pushed of [false, true]) {
+    const { jwk, authentication } = await newKey();
+    const withKey = { ...codeAndRefresh, token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] } };
+    for (const config of [await register(codeAndRefresh), await register(withKey, authentication)]) {
+      const cookies = new Map();
+      const tokens = await logIn(config, { pushed, cookies });
+      assert.equal(tokens.claims().aud, config.clientMetadata().client_id);
+      await useUp(config, tokens);
+      await logOut(config, tokens, cookies);
+    }
+  }
+});
+
+test('logout ends the tokens of the session', async () => {
+  const config = await register(codeAndRefresh);
+  const cookies = new Map();
+  const tokens = await logIn(config, { cookies });
+  await logOut(config, tokens, cookies);
+  for (const token of [tokens.access_token, tokens.refresh_token]) {
+    assert.equal((await client.tokenIntrospection(config, token)).active, false);
+  }
+  await assert.rejects(client.refreshTokenGrant(config, tokens.refresh_token), { error: 'invalid_grant' });
 });
 
 test('a registered client with a secret logs in, also by a pushed request, and each algorithm verifies', async () => {
   for (const algorithm of ['RS256', 'PS256', 'ES256', 'EdDSA']) {
-    const metadata = { grant_types: ['authorization_code', 'refresh_token'], id_token_signed_response_alg: algorithm };
+    const metadata = { ...codeAndRefresh, id_token_signed_response_alg: algorithm };
     const config = await register(metadata, undefined);
     const tokens = await logIn(config, { pushed: algorithm === 'ES256', scope: 'openid email offline_access' });
     assert.ok(tokens.claims().sub, algorithm);
@@ -82,14 +159,13 @@ test('both ways to send a secret work', async () => {
   }
 });
 
-test('a client authenticates with its key', async () => {
-  const keys = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
-  const jwk = { ...(await crypto.subtle.exportKey('jwk', keys.publicKey)), kid: 'key-1', alg: 'ES256', use: 'sig' };
-  const authentication = client.PrivateKeyJwt({ key: keys.privateKey, kid: 'key-1' });
-  const metadata = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] } };
+test('a key that is not the registered one opens nothing', async () => {
+  const { jwk } = await newKey();
+  const { authentication } = await newKey();
+  const metadata = { ...codeAndRefresh, token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] } };
   const config = await register(metadata, authentication);
-  assert.equal((await logIn(config)).claims().aud, config.clientMetadata().client_id);
-  assert.equal((await logIn(config, { pushed: true })).claims().aud, config.clientMetadata().client_id);
+  await assert.rejects(logIn(config), { error: 'invalid_client' });
+  await assert.rejects(logIn(config, { pushed: true }), { error: 'invalid_client' });
 });
 
 test('a mistake is told with the error of its specification', async () => {

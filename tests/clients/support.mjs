@@ -5,9 +5,11 @@ export { startDemo } from '../demo.mjs';
 const unescape = (text) =>
   text.replaceAll('&#x2f;', '/').replaceAll('&#x27;', "'").replaceAll('&quot;', '"').replaceAll('&amp;', '&');
 
-/** Opens an authorization URL as a new person at a new browser, signs in as alice and allows; answers the callback URL. */
-export async function signIn(demo, url) {
-  const cookies = new Map();
+/**
+ * Opens a URL of the provider in a browser (its cookies; a new one without), signs in as alice and allows where that is
+ * asked; answers the address outside the provider at which it ends.
+ */
+export async function browse(demo, url, cookies = new Map()) {
   const request = async (target, options = {}) => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const response = await fetch(target, { redirect: 'manual', ...options, headers: { ...options.headers, cookie } });

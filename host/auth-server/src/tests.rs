@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agamid_core::id::{FamilyId, SessionId};
+use agamid_core::id::{FamilyId, PersonId, SessionId};
 use agamid_core::outgoing::{GuardedHttp, OutgoingSettings, SystemResolver};
 use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_core::secret::{OpaqueToken, TokenKind};
@@ -14,7 +14,7 @@ use agamid_flow_engine::agama_lang::value::Value as FlowValue;
 use agamid_flow_engine::ports::{CallContext, Pins, RoutineSet, Routines};
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
 use agamid_identity::session::NewSession;
-use agamid_identity::{Identity, IdentityParts, IdentitySettings, NewPerson, Person};
+use agamid_identity::{Identity, IdentityParts, IdentitySettings, NewPerson, Person, Session};
 use agamid_store::{Batch, Expect, OneTime, Purpose, Store};
 use agamid_web::{Web, WebConfig};
 use axum::Router;
@@ -25,10 +25,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::client::{Client, GrantType};
+use crate::client::{Client, GrantType, TokenFormat};
 use crate::oauth::issue::Grant;
-use crate::token::TokenFamily;
-use crate::{AuthServer, AuthServerParts, OauthSettings};
+use crate::token::{AccessToken, TokenFamily, access_token_hash};
+use crate::{ADMIN_AUDIENCE, AuthServer, AuthServerParts, OauthSettings};
 
 /// No flow calls anything here.
 struct Nothing(tokio::sync::watch::Sender<u64>);
@@ -143,6 +143,12 @@ impl House {
         }))
         .unwrap();
         server.clients().ensure(client).await.unwrap();
+        for (id, introspects_all) in [("api", true), ("stranger", false)] {
+            let client = json!({
+                "client_id": id, "secret_hash": Client::hash_secret("secret"), "introspects_all": introspects_all,
+            });
+            server.clients().ensure(serde_json::from_value(client).unwrap()).await.unwrap();
+        }
         let asked = ["openid".to_owned(), "email".to_owned()];
         let batch = identity.consents.grant(&person.id, "shop", &asked, Batch::new()).await.unwrap();
         store.commit(batch).await.unwrap();
@@ -151,18 +157,39 @@ impl House {
         Self { server, router, store, identity, person, session: session.id, family, env }
     }
 
-    async fn token(&self, fields: &[(&str, &str)]) -> (u16, Value) {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post("/oauth2/token")
-            .header("host", "id.example")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("authorization", "Basic c2hvcDpzZWNyZXQ=")
-            .body(Body::from(body))
-            .unwrap();
+    async fn send(&self, request: Request<Body>) -> (u16, Value) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap())
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    async fn post_as(&self, client: &str, path: &str, fields: &[(&str, &str)]) -> (u16, Value) {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let basic = base64::engine::general_purpose::STANDARD.encode(format!("{client}:secret"));
+        let request = Request::post(path)
+            .header("host", "id.example")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", format!("Basic {basic}"))
+            .body(Body::from(body))
+            .unwrap();
+        self.send(request).await
+    }
+
+    async fn token(&self, fields: &[(&str, &str)]) -> (u16, Value) {
+        self.post_as("shop", "/oauth2/token", fields).await
+    }
+
+    async fn introspect_as(&self, client: &str, token: &str) -> Value {
+        let (status, told) = self.post_as(client, "/oauth2/introspect", &[("token", token)]).await;
+        assert_eq!(status, 200, "{told}");
+        told
+    }
+
+    async fn userinfo(&self, token: &str) -> u16 {
+        let request = Request::get("/oauth2/userinfo").header("host", "id.example");
+        let request = request.header("authorization", format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).unwrap()).await.0
     }
 
     /// A code as the authorization endpoint issues it.
@@ -260,6 +287,11 @@ impl House {
                 let session = self.identity.sessions.get(&self.session).await.unwrap().unwrap();
                 self.identity.sessions.end(&session).await.unwrap();
             }
+            "session another person's" => {
+                let session = self.identity.sessions.get(&self.session).await.unwrap().unwrap();
+                let session = Session { person: PersonId::generate(&self.env), ..session };
+                self.store.commit(Batch::new().put(&session, Expect::Any)).await.unwrap();
+            }
             "consent revoked" => self.identity.consents.revoke(&self.person.id, "shop").await.unwrap(),
             "family revoked" => {
                 self.server.revoke_family(self.family.as_str(), "shop", "test").await.unwrap();
@@ -291,6 +323,7 @@ const TABLE: &[(&str, [Option<&str>; 3])] = &[
     ("person disabled", [Some("invalid_grant"), Some("invalid_grant"), None]),
     ("person deleted", [Some("invalid_grant"), Some("invalid_grant"), None]),
     ("session ended", [Some("invalid_grant"), Some("invalid_grant"), None]),
+    ("session another person's", [Some("invalid_grant"), Some("invalid_grant"), None]),
     ("consent revoked", [Some("invalid_grant"), Some("invalid_grant"), None]),
     ("family revoked", [Some("invalid_grant"), Some("invalid_grant"), None]),
     ("family another client's", [Some("invalid_grant"), Some("invalid_grant"), None]),
@@ -311,19 +344,78 @@ async fn every_policy_holds_at_every_grant() {
     }
 }
 
+/// Whether tokens that were issued before are alive once a policy is broken.
+const TOKENS: &[(&str, bool)] = &[
+    ("nothing", true),
+    ("client secret changed", true),
+    ("client disabled", false),
+    ("client deleted", false),
+    ("person disabled", false),
+    ("person deleted", false),
+    ("session ended", false),
+    ("consent revoked", false),
+    ("family revoked", false),
+];
+
 #[tokio::test]
-async fn what_dies_takes_the_access_token_with_it() {
-    for (policy, _) in TABLE.iter().filter(|(policy, _)| {
-        !["nothing", "client secret changed", "grant type removed", "scopes removed"].contains(policy)
-            && !policy.starts_with("family another")
-    }) {
-        let house = House::new().await;
-        let (_, tokens) = house.redeem_code(&house.code().await).await;
-        let token = tokens["access_token"].as_str().unwrap();
-        assert!(house.server.live_token(token).await.unwrap().is_some());
-        house.break_policy(policy, GrantType::AuthorizationCode).await;
-        assert!(house.server.live_token(token).await.unwrap().is_none(), "{policy}");
+async fn what_dies_takes_its_tokens_with_it() {
+    let mut wrong = Vec::new();
+    for format in [TokenFormat::Opaque, TokenFormat::Jwt] {
+        for (policy, alive) in TOKENS {
+            let house = House::new().await;
+            house.change_client(|client| client.access_token_format = format).await;
+            let (_, tokens) = house.redeem_code(&house.code().await).await;
+            let token = |name: &str| tokens[name].as_str().unwrap().to_owned();
+            let (access, refresh) = (token("access_token"), token("refresh_token"));
+            for token in [&access, &refresh] {
+                assert_eq!(house.introspect_as("api", token).await["active"], true);
+            }
+            house.break_policy(policy, GrantType::AuthorizationCode).await;
+            let found = [
+                ("userinfo", house.userinfo(&access).await == 200),
+                ("verifier", house.server.live_token(&access).await.unwrap().is_some()),
+                ("access token's introspection", house.introspect_as("api", &access).await["active"] == true),
+                (
+                    "refresh token's introspection",
+                    house.introspect_as("api", &refresh).await["active"] == true,
+                ),
+            ];
+            let found = found.into_iter().filter(|(_, found)| found != alive);
+            wrong.extend(found.map(|(place, found)| format!("{policy}, {format:?}, {place}: {found}")));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn a_token_for_another_audience_opens_nothing_here_and_is_told_to_nobody_else() {
+    let house = House::new().await;
+    let (_, tokens) = house.redeem_code(&house.code().await).await;
+    let token = tokens["access_token"].as_str().unwrap();
+    let issuer = house.server.web().issuer().to_owned();
+    let address_to = async |audience: &str| {
+        let hash = access_token_hash(token).unwrap();
+        let found = house.store.get::<AccessToken>(&hash).await.unwrap().unwrap().record;
+        let token = AccessToken { audience: vec![audience.to_owned()], ..found };
+        house.store.commit(Batch::new().put(&token, Expect::Any)).await.unwrap();
+    };
+    let told = async |client: &str| house.introspect_as(client, token).await;
+
+    assert_eq!(house.userinfo(token).await, 200);
+    assert!(house.server.check_token(token, ADMIN_AUDIENCE, "openid").await.is_err());
+    assert_eq!(told("stranger").await, json!({ "active": false }));
+
+    address_to(ADMIN_AUDIENCE).await;
+    assert_eq!(house.userinfo(token).await, 401);
+    assert!(house.server.check_token(token, &issuer, "openid").await.is_err());
+    assert_eq!(told("stranger").await, json!({ "active": false }));
+    for client in ["shop", "api"] {
+        assert_eq!(told(client).await["aud"], json!([ADMIN_AUDIENCE]), "{client} reads for whom it is");
+    }
+
+    address_to("stranger").await;
+    assert_eq!(house.userinfo(token).await, 401);
+    assert_eq!(told("stranger").await["active"], true, "it is its token now");
 }
 
 #[tokio::test]

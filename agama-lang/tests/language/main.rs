@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of a test stop it where something is wrong")]
 
 mod compile;
+mod docs;
 mod format;
 mod graph;
 mod properties;

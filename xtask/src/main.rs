@@ -1,15 +1,17 @@
-//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `plugins`.
+//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `plugins`, `docs`.
 //!
 //! Each prints one line per step, what it installs and why, and how to do it by hand where it can't. A missing part
 //! is skipped by name on a developer's machine and is a failure in CI (`CI=true`).
 
 mod bench;
 mod demo;
+mod docs;
 mod install;
 mod lint;
 mod plugins;
 mod run;
 mod test;
+mod wasm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,6 +42,8 @@ enum Command {
     Bench,
     /// Builds all guest components into `plugins/dist`.
     Plugins,
+    /// Builds the playground into `target/docs`.
+    Docs,
 }
 
 fn main() -> ExitCode {
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Lint => lint::lint(&root),
         Command::Bench => bench::bench(&root),
         Command::Plugins => plugins::build_all(&root),
+        Command::Docs => docs::build(&root),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

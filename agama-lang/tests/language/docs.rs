@@ -150,11 +150,12 @@ fn map(json: Json) -> Map {
 /// A run says how it ends, and may say more; answers what is not so.
 fn differences(script: &Json, report: &Report) -> Vec<String> {
     let told = serde_json::to_value(report).unwrap();
+    let at = |path: &str| told.pointer(path).cloned().unwrap_or_default();
     let list = |member: &str, part: &str| -> Json {
-        told[member].as_array().unwrap().iter().map(|one| one[part].clone()).collect()
+        let all = told.get(member).and_then(Json::as_array);
+        all.into_iter().flatten().map(|one| one.get(part).cloned().unwrap_or_default()).collect()
     };
-    let waiting = &told["waiting"];
-    let waiting = if waiting["url"].is_null() { &waiting["template"] } else { &waiting["url"] };
+    let waiting = told.pointer("/waiting/url").cloned().unwrap_or_else(|| at("/waiting/template"));
     let ends = ["outcome", "crash", "waiting"];
     let mut wrong = Vec::new();
     if ends.iter().filter(|end| script.get(**end).is_some()).count() != 1 {
@@ -169,19 +170,20 @@ fn differences(script: &Json, report: &Report) -> Vec<String> {
         }
     };
     for end in ends {
-        same(end, &told[end], script.get(end).filter(|_| told[end].is_null()));
+        let actual = at(&format!("/{end}"));
+        same(end, &actual, script.get(end).filter(|_| actual.is_null()));
     }
-    for (member, value) in script["outcome"].as_object().into_iter().flatten() {
-        same(&format!("outcome.{member}"), &told["outcome"][member], Some(value));
+    for (member, value) in script.get("outcome").and_then(Json::as_object).into_iter().flatten() {
+        same(&format!("outcome.{member}"), &at(&format!("/outcome/{member}")), Some(value));
     }
-    same("waiting", waiting, script.get("waiting"));
-    same("line", &told["crash"]["line"], script.get("line"));
+    same("waiting", &waiting, script.get("waiting"));
+    same("line", &at("/crash/line"), script.get("line"));
     same("log", &list("log", "message"), script.get("log"));
     same("pages", &list("pages", "template"), script.get("pages"));
     same("models", &list("pages", "model"), script.get("models"));
-    same("redirects", &told["redirects"], script.get("redirects"));
+    same("redirects", &at("/redirects"), script.get("redirects"));
     let crash = report.crash.as_ref().map_or("", |crash| &crash.message);
-    if !crash.contains(script["crash"].as_str().unwrap_or_default()) {
+    if !crash.contains(script.get("crash").and_then(Json::as_str).unwrap_or_default()) {
         wrong.push(format!("the crash is {crash:?}"));
     }
     if !wrong.is_empty() {

@@ -1,12 +1,14 @@
 //! The border of the module. A caller puts a JSON text into memory from [`alloc`], calls a function with its place, and
 //! gets the place of the answer: the address in the upper 32 bits, the length in the lower ones. Both texts are the
 //! caller's to [`free`].
+//!
+//! The names are exported in WebAssembly only: elsewhere `free` would take the place of the system's own.
 #![expect(unsafe_code, reason = "exported names, and texts that come and go as addresses")]
 
 use crate::tools;
 
 /// Room for `length` bytes.
-#[unsafe(no_mangle)]
+#[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
 pub extern "C" fn alloc(length: usize) -> *mut u8 {
     Box::into_raw(vec![0u8; length].into_boxed_slice()).cast()
 }
@@ -15,7 +17,7 @@ pub extern "C" fn alloc(length: usize) -> *mut u8 {
 ///
 /// # Safety
 /// `at` and `length` are exactly what was given out, and given back once.
-#[unsafe(no_mangle)]
+#[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
 pub unsafe extern "C" fn free(at: *mut u8, length: usize) {
     // SAFETY: the caller hands back a box of this length, as promised above.
     drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(at, length)) });
@@ -39,7 +41,7 @@ macro_rules! exports {
             ///
             /// # Safety
             /// `length` bytes at `at` came from [`alloc`] and were written.
-            #[unsafe(no_mangle)]
+            #[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
             pub unsafe extern "C" fn $name(at: *const u8, length: usize) -> u64 {
                 // SAFETY: as the caller promises.
                 unsafe { answer(at, length, tools::$name) }

@@ -168,3 +168,6 @@ fn answered<T: for<'a> Deserialize<'a>>(
     let answer = read.and_then(work).unwrap_or_else(|error| json!({ "error": error }));
     answer.to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,8 @@ fn every_admin_path_and_every_host_module_is_in_the_docs() {
 /// All our Rust files outside the tests.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for folder in ["agama-lang/src", "agama-lang/lsp/src", "host", "xtask/src", "plugins"] {
+    for folder in ["agama-lang/src", "agama-lang/lsp/src", "host", "xtask/src", "plugins", "docs/playground"]
+    {
         walk(&root().join(folder), &mut found);
     }
     assert!(found.len() > 50, "the walk found the sources");

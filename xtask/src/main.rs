@@ -1,16 +1,18 @@
-//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `fuzz`, `plugins`.
+//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `fuzz`, `plugins`, `docs`.
 //!
 //! Each prints one line per step, what it installs and why, and how to do it by hand where it can't. A missing part
 //! is skipped by name on a developer's machine and is a failure in CI (`CI=true`).
 
 mod bench;
 mod demo;
+mod docs;
 mod fuzz;
 mod install;
 mod lint;
 mod plugins;
 mod run;
 mod test;
+mod wasm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -47,6 +49,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Builds the playground into `target/docs`.
+    Docs,
 }
 
 fn main() -> ExitCode {
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Bench => bench::bench(&root),
         Command::Fuzz { arguments } => fuzz::fuzz(&root, &arguments),
         Command::Plugins => plugins::build_all(&root),
+        Command::Docs => docs::build(&root),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

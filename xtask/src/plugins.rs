@@ -1,31 +1,25 @@
 //! `cargo xtask plugins`: guest components from `plugins/*` into `plugins/dist`.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::Path;
 
 use sha2::Digest as _;
 
-use crate::run::{Failure, exists, output_within, run_command, say, skip};
-
-const TARGET: &str = "wasm32-unknown-unknown";
-/// How long `rustup target add` may take.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Debian's compiler for this target, where rustup has none.
-const DEBIAN: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-19"];
+use crate::run::{Failure, say, skip};
+use crate::wasm::{Build, tool_chain};
 
 /// Builds every plugin and writes `NAME.wasm` and `SHA256SUMS`. A file is only touched when it differs.
 pub(crate) fn build_all(root: &Path) -> Result<(), Failure> {
     let folder = root.join("plugins");
     let dist = folder.join("dist");
-    let tool_chain = match tool_chain() {
+    let tool_chain = match tool_chain("plugins are compiled to WebAssembly") {
         Ok(found) => found,
         // The components in `plugins/dist` are committed, so that everything else runs.
         Err(reason) => {
             return skip("building the plugins", &format!("{reason}; plugins/dist stays as it is"));
         }
     };
-    let built = tool_chain.build(&folder)?;
+    let built =
+        tool_chain.build(&Build { what: "plugins", folder: &folder, hidden: &[(&folder, "/plugins")] })?;
     let mut sums = String::new();
     for name in plugins(&folder)? {
         let module = built.join(format!("{}.wasm", name.replace('-', "_")));
@@ -79,82 +73,4 @@ fn write_if_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
         std::fs::rename(&new, path)
     };
     write().map_err(|error: std::io::Error| format!("{}: {error}", path.display()))
-}
-
-/// What compiles to WebAssembly here.
-enum ToolChain {
-    Rustup,
-    Debian,
-}
-
-/// Takes an installed target, else asks rustup for it, else Debian.
-fn tool_chain() -> Result<ToolChain, Failure> {
-    if target_installed() {
-        return Ok(ToolChain::Rustup);
-    }
-    if exists("rustup") {
-        say(&format!("installing the target {TARGET} with rustup (by hand: rustup target add {TARGET})"));
-        if output_within(Command::new("rustup").args(["target", "add", TARGET]), PATIENCE).is_some()
-            && target_installed()
-        {
-            return Ok(ToolChain::Rustup);
-        }
-    }
-    if !Path::new("/usr/lib/rustlib/src/rust/library").exists() {
-        crate::install::debian_packages(&DEBIAN, "plugins are compiled to WebAssembly");
-    }
-    if Path::new("/usr/bin/cargo").exists() && exists("wasm-ld-19") {
-        return Ok(ToolChain::Debian);
-    }
-    Err(format!(
-        "no compiler for {TARGET}: run `rustup target add {TARGET}`, or on Debian install {}",
-        DEBIAN.join(" ")
-    ))
-}
-
-fn target_installed() -> bool {
-    let libraries = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
-    libraries.is_ok_and(|found| {
-        found.status.success() && Path::new(String::from_utf8_lossy(&found.stdout).trim()).exists()
-    })
-}
-
-impl ToolChain {
-    /// Compiles the workspace; answers the folder with the modules.
-    fn build(&self, folder: &Path) -> Result<PathBuf, Failure> {
-        let home = std::env::home_dir().unwrap_or_default();
-        // No path of this machine goes into a component.
-        let flags = [
-            format!("--remap-path-prefix={}=/plugins", folder.display()),
-            format!("--remap-path-prefix={}=/home", home.display()),
-        ];
-        // This variable splits at a character that no path has.
-        let flags = |more: &[&str]| {
-            flags.iter().map(String::as_str).chain(more.iter().copied()).collect::<Vec<_>>().join("\u{1f}")
-        };
-        let arguments = ["build", "--release", "--locked", "--quiet", "--target", TARGET];
-        let mut command = match self {
-            ToolChain::Rustup => {
-                say(&format!("building plugins with rustup's target {TARGET}"));
-                let mut command = Command::new("cargo");
-                command.args(arguments).env("CARGO_ENCODED_RUSTFLAGS", flags(&[]));
-                command
-            }
-            ToolChain::Debian => {
-                say("building plugins with Debian's rustc-web");
-                let mut command = Command::new("/usr/bin/cargo");
-                command
-                    .args(arguments)
-                    .arg("-Zbuild-std=std,panic_abort")
-                    .env("RUSTC", "/usr/bin/rustc")
-                    .env("RUSTC_BOOTSTRAP", "1")
-                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-19")
-                    .env("CARGO_ENCODED_RUSTFLAGS", flags(&["-Clinker-flavor=wasm-ld"]));
-                command
-            }
-        };
-        let target = folder.join("target");
-        run_command(command.env("CARGO_TARGET_DIR", &target).current_dir(folder))?;
-        Ok(target.join(TARGET).join("release"))
-    }
 }

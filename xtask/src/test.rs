@@ -4,12 +4,14 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::run::{Failure, run, run_command, skip};
-use crate::{demo, install, plugins};
+use crate::{demo, docs, install, plugins};
 
 /// Every test: units, plugins, protocol, client libraries, browser, faults.
 pub(crate) fn test(root: &Path) -> Result<(), Failure> {
     plugins::build_all(root)?;
     run(&root.join("plugins"), "cargo", &["test", "--quiet"])?;
+    docs::build(root)?;
+    run(&root.join("docs/playground"), "cargo", &["test", "--quiet"])?;
     run(root, "cargo", &["build", "--package", "agamid"])?;
     run_command(
         Command::new("cargo")

@@ -3,6 +3,7 @@
 
 mod checks;
 mod compile;
+mod docs;
 mod format;
 mod generate;
 mod graph;

@@ -3,5 +3,6 @@
 pub(crate) mod assertion;
 pub(crate) mod browser;
 pub(crate) mod guest;
+pub(crate) mod project;
 pub(crate) mod server;
 pub(crate) mod totp;

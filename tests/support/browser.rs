@@ -47,8 +47,14 @@ pub(crate) fn client(server: &Server) -> reqwest::ClientBuilder {
 
 impl Browser {
     pub(crate) fn new(server: &Server) -> Self {
+        Self::sending(server, HeaderMap::new())
+    }
+
+    /// One that sends these headers with every request, as a proxy in front of the server would.
+    pub(crate) fn sending(server: &Server, headers: HeaderMap) -> Self {
         let jar = Arc::new(reqwest::cookie::Jar::default());
         let http = client(server)
+            .default_headers(headers)
             .cookie_provider(Arc::clone(&jar))
             // A server that closes a connection, or is killed, must not disturb the next request.
             .pool_max_idle_per_host(0)

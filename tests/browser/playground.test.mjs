@@ -127,7 +127,7 @@ test('every example is without findings and ends', options, async () => {
 test('a flow that never ends is stopped, and the page goes on', options, async () => {
   await write('Flow a.b\n    Basepath ""\n\nRepeat 100000000 times max\n    x = 1\nFinish true\n');
   await page.locator('#run').click();
-  await page.locator('#report').getByText('instructions without a pause').waitFor();
+  await page.locator('#report').getByText('without a pause').waitFor();
   await page.getByRole('button', { name: 'Line 4 of a.b' }).click();
   assert.equal(await editor().evaluate((area) => area.value.slice(0, area.selectionStart).split('\n').length), 4);
 });

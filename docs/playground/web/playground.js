@@ -359,6 +359,8 @@ function makeRunner(tool, editor) {
   };
   const show = ({ report, error }) => {
     byId('report').replaceChildren(...(error ? [end('bad', 'It did not run', sentence(error))] : told(report, editor)));
+    // On a phone it stands below everything else.
+    byId('report').firstElementChild?.scrollIntoView({ block: 'nearest' });
   };
   const rehearse = latestOnly((script) => tool('run', { source: editor.text(), ...script }), show);
   return {

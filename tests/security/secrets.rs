@@ -86,6 +86,10 @@ async fn no_secret_of_a_login_is_in_the_store_or_in_the_log_at_its_loudest() {
     let silent = Request::new(&server).with("prompt", "none").with("id_token_hint", &hint);
     let silent = browser.open(&silent.url(&server)).await;
     assert!(silent.parameter("code").is_some(), "{}", silent.url);
+    let asked = Request::new(&server).with("prompt", "login").with("id_token_hint", &hint);
+    assert!(browser.open(&asked.url(&server)).await.has("name=\"password\""));
+    let pushed = browser.http.post(format!("{}/oauth2/par", server.issuer())).form(&asked.parameters);
+    assert_eq!(pushed.send().await.unwrap().status(), 201);
     let logout = format!("{}/oauth2/end_session?id_token_hint={hint}", server.issuer());
     assert!(browser.open(&logout).await.has("You are signed out"));
 

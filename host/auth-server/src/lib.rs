@@ -116,6 +116,10 @@ impl AuthServer {
         &self.0.parts.store
     }
 
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.parts.sealer
+    }
+
     pub(crate) fn web(&self) -> &Web {
         &self.0.parts.web
     }

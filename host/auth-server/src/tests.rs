@@ -353,8 +353,10 @@ const TOKENS: &[(&str, bool)] = &[
     ("person disabled", false),
     ("person deleted", false),
     ("session ended", false),
+    ("session another person's", false),
     ("consent revoked", false),
     ("family revoked", false),
+    ("family another client's", false),
 ];
 
 #[tokio::test]

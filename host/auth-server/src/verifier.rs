@@ -40,11 +40,13 @@ impl AuthServer {
         let Some(client) = self.clients().get(&token.client).await? else { return Ok(None) };
         if let Some(family) = &token.family {
             let family = self.store().get::<TokenFamily>(family.as_str()).await?;
-            let Some(family) = family.filter(|family| !family.record.revoked) else { return Ok(None) };
-            if let Some(session) = &family.record.session
-                && self.identity().sessions.get(session).await?.is_none()
-            {
-                return Ok(None);
+            let stands = |family: &TokenFamily| !family.revoked && family.client == token.client;
+            let Some(family) = family.filter(|family| stands(&family.record)) else { return Ok(None) };
+            if let Some(session) = &family.record.session {
+                let session = self.identity().sessions.get(session).await?;
+                if session.is_none_or(|session| Some(session.person) != token.person) {
+                    return Ok(None);
+                }
             }
         }
         let mut person = None;
@@ -73,7 +75,10 @@ impl AuthServer {
     ) -> Result<bool, OauthError> {
         let found = self.identity().persons.get(&OrgScope::All, person).await?;
         let alive = match session {
-            Some(session) => self.identity().sessions.get(session).await?.is_some(),
+            Some(session) => {
+                let session = self.identity().sessions.get(session).await?;
+                session.is_some_and(|session| session.person == *person)
+            }
             None => true,
         };
         Ok(alive && found.is_some_and(|person| !person.disabled))

@@ -186,8 +186,10 @@ pub(crate) fn read_request(
     }
     let hinted = parameters.get("id_token_hint").map(|hint| server.hinted_subject(client, hint));
     let hinted = hinted.transpose().map_err(to_client)?;
-    AuthorizationRequest::read(client, redirect_uri, &parameters, hinted, encoded.to_owned())
-        .map_err(to_client)
+    // Who begins anew does so without the hint: an ID token is not kept.
+    let mut again = parameters.clone();
+    again.remove("id_token_hint");
+    AuthorizationRequest::read(client, redirect_uri, &parameters, hinted, again.encode()).map_err(to_client)
 }
 
 impl AuthServer {

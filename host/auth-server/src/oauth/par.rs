@@ -8,6 +8,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::AuthServer;
@@ -44,6 +46,7 @@ pub(crate) async fn post(
     let lifetime = server.settings().pushed_request_lifetime;
     let record = OneTime {
         purpose: Purpose::PushedRequest,
+        payload: server.seal_pushed(&token.hash, &encoded)?,
         hash: token.hash,
         client: Some(client.client_id),
         person: None,
@@ -51,7 +54,6 @@ pub(crate) async fn post(
         run: None,
         address: None,
         family: None,
-        payload: encoded.into(),
         expires_at: server.env().now().plus(Duration::from_secs(lifetime)),
     };
     server.store().commit(Batch::new().issue(record)).await?;
@@ -59,7 +61,24 @@ pub(crate) async fn post(
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
+/// What a sealed request is bound to.
+const SEALED: &str = "pushed request";
+
 impl AuthServer {
+    /// A request may bring what should not lie about, an ID token as a hint for one.
+    fn seal_pushed(&self, hash: &str, encoded: &str) -> Result<serde_json::Value, OauthError> {
+        let sealed = self.sealer().seal(SEALED, hash.as_bytes(), encoded.as_bytes());
+        Ok(STANDARD.encode(sealed.map_err(OauthError::server)?).into())
+    }
+
+    fn open_pushed(&self, found: &OneTime) -> Result<String, OauthError> {
+        let sealed =
+            STANDARD.decode(found.payload.as_str().unwrap_or_default()).map_err(OauthError::server)?;
+        let opened =
+            self.sealer().open(SEALED, found.hash.as_bytes(), &sealed).map_err(OauthError::server)?;
+        String::from_utf8(opened.to_vec()).map_err(OauthError::server)
+    }
+
     /// The parameters that this client pushed under a request_uri; each works once.
     pub(crate) async fn take_pushed(&self, client_id: &str, request_uri: &str) -> Result<String, OauthError> {
         let refused = |reason: &str| OauthError::new(Code::InvalidRequest, reason);
@@ -67,7 +86,7 @@ impl AuthServer {
         let hash = OpaqueToken::parse(TokenKind::PushedRequest, text)
             .map_err(|_| refused("request_uri is none that was pushed here"))?;
         match self.store().consume(Consume::new(Purpose::PushedRequest, hash).client(client_id)).await? {
-            Consumption::Consumed(found) => Ok(found.payload.as_str().unwrap_or_default().to_owned()),
+            Consumption::Consumed(found) => self.open_pushed(&found),
             Consumption::Replayed(_) => Err(refused("request_uri was used already")),
             Consumption::Mismatch(_) | Consumption::Absent => {
                 Err(refused("request_uri is unknown, too old, or another client's"))

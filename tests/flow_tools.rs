@@ -320,9 +320,15 @@ fn run_asks_for_the_fields_of_pages_and_the_results_of_calls() {
     let answers = "alice\nwrong\nnull\nalice\nright\nnonsense\n{\"id\": \"a1\"}\n";
     let ran = desk.run_with(&["run", "shop"], answers);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    for part in
-        ["page  shop/password.html", "  login: ", "  password: ", "that is no JSON", "\"userId\":\"a1\""]
-    {
+    for part in [
+        "page  shop/password.html",
+        "at    shop.password, line ",
+        "      page = {",
+        "  login: ",
+        "  password: ",
+        "that is no JSON",
+        "\"userId\":\"a1\"",
+    ] {
         assert!(ran.out.contains(part), "{part}: {}", ran.out);
     }
     let report = desk.run_with(&["run", "shop", "--json"], answers).json();

@@ -27,7 +27,7 @@ use crate::diagnostic::Diagnostic;
 use crate::effect::{Catalog, Crash, Effect, Page, Place, Resume};
 use crate::ir::Program;
 use crate::state::State;
-use crate::value::Map;
+use crate::value::{Map, Value};
 use crate::vm::{self, Limits};
 use crate::{lower, parse};
 
@@ -155,6 +155,13 @@ impl<'a> Rehearsal<'a> {
                 self.report.crash = Some(CrashReport::of(&Crash { message, at }));
             }
         }
+    }
+
+    /// The variables of the flow at work that are not null, while the run waits.
+    pub fn variables(&self) -> Vec<(String, Value)> {
+        let program =
+            self.state.as_ref().and_then(|state| Some((state, self.flows.program(state.flows().last()?)?)));
+        program.map(|(state, program)| state.variables(&program)).unwrap_or_default()
     }
 
     /// Ends the rehearsal where it stands.

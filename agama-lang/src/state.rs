@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Page, Place};
-use crate::ir::Digest;
+use crate::ir::{Digest, Program};
 use crate::value::{Map, Text, Value};
 use crate::vm::heap::{Heap, Val};
 
@@ -174,6 +174,18 @@ impl State {
     /// The qualified names of the active flows, the started one first.
     pub fn flows(&self) -> impl Iterator<Item = &str> {
         self.frames.iter().map(|frame| frame.flow.as_ref())
+    }
+
+    /// The variables of the flow at work that are not null, by name in the order of the flow, for tools that show a run.
+    /// `program` is that flow's; the last of [`State::flows`].
+    pub fn variables(&self, program: &Program) -> Vec<(String, Value)> {
+        let Some(frame) = self.frames.last() else { return Vec::new() };
+        let named = program.body().variables.iter().zip(&frame.slots);
+        let shown = named.filter_map(|(name, value)| {
+            let value = self.heap.export(value, &mut LARGEST_VALUE.clone()).ok()?;
+            (value != Value::Null).then(|| (name.clone(), value))
+        });
+        shown.collect()
     }
 
     fn heap_is_sound(&self) -> bool {

@@ -2,8 +2,8 @@
 
 use std::io::BufRead as _;
 
-use agama_lang::effect::{Call, CallError};
-use agama_lang::rehearse::{Answer, LogReport, PageReport};
+use agama_lang::effect::{Call, CallError, Page};
+use agama_lang::rehearse::{Answer, LogReport, PageReport, Waiting};
 use agama_lang::value::{Map, Value};
 
 use crate::out;
@@ -42,6 +42,15 @@ impl Terminal {
         self.say(&format!("page  {}", page.template));
         for (name, value) in page.model.as_object().into_iter().flatten() {
             self.say(&format!("      {name}: {value}"));
+        }
+    }
+
+    /// Tells where the run waits, and what its variables are.
+    pub(crate) fn stands(&self, waiting: &Waiting, variables: &[(String, Value)]) {
+        let (Waiting::Page(Page { at, .. }) | Waiting::Callback { at, .. }) = waiting;
+        self.say(&format!("at    {}, line {}", at.flow, at.line));
+        for (name, value) in variables {
+            self.say(&format!("      {name} = {}", value.redacted()));
         }
     }
 

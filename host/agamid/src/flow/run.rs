@@ -107,6 +107,7 @@ impl Stage {
     fn ask(&self, inputs: Map, terminal: &RefCell<Terminal>, cast: &mut Cast) -> Result<Report, Exit> {
         let mut run = Rehearsal::start(&self.flows, &self.start, inputs, cast);
         while let Some(waiting) = run.waiting() {
+            terminal.borrow().stands(waiting, &run.variables());
             let answer = match waiting {
                 Waiting::Page(page) => {
                     let path = format!("web/{}", page.template);

@@ -13,11 +13,42 @@ use crate::ast::Flow;
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::source::MAX_SOURCE;
 
+pub use grammar::KEYWORDS;
 pub(crate) use grammar::{Grammar, Rule};
 
 /// What pest makes of the grammar.
 mod grammar {
     use pest_derive::Parser;
+
+    /// Words that can't be names (after a dot they can).
+    pub const KEYWORDS: &[&str] = &[
+        "Flow",
+        "Basepath",
+        "Timeout",
+        "Configs",
+        "Inputs",
+        "Log",
+        "Trigger",
+        "Call",
+        "RRF",
+        "RFAC",
+        "When",
+        "Otherwise",
+        "Repeat",
+        "Match",
+        "Quit",
+        "Finish",
+        "is",
+        "not",
+        "and",
+        "or",
+        "seconds",
+        "to",
+        "using",
+        "null",
+        "false",
+        "true",
+    ];
 
     #[derive(Parser)]
     #[grammar = "agama.pest"]

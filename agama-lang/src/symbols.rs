@@ -10,37 +10,8 @@ use std::collections::BTreeMap;
 
 use crate::ast::{Flow, Ident, Span, StringLit};
 
+pub use crate::parse::KEYWORDS;
 pub use rename::RenameError;
-
-/// Words that can't be names (after a dot they can).
-pub const KEYWORDS: &[&str] = &[
-    "Flow",
-    "Basepath",
-    "Timeout",
-    "Configs",
-    "Inputs",
-    "Log",
-    "Trigger",
-    "Call",
-    "RRF",
-    "RFAC",
-    "When",
-    "Otherwise",
-    "Repeat",
-    "Match",
-    "Quit",
-    "Finish",
-    "is",
-    "not",
-    "and",
-    "or",
-    "seconds",
-    "to",
-    "using",
-    "null",
-    "false",
-    "true",
-];
 
 /// The loop counters: every flow has them, and none may assign or rename them.
 pub const IDX: &str = "idx";

@@ -1,34 +1,6 @@
 //! A line cut into pieces, roughly: good enough to find what its author meant.
 
-/// The words that can't be names.
-pub(super) const KEYWORDS: &[&str] = &[
-    "Flow",
-    "Basepath",
-    "Timeout",
-    "Configs",
-    "Inputs",
-    "Log",
-    "Trigger",
-    "Call",
-    "RRF",
-    "RFAC",
-    "When",
-    "Otherwise",
-    "Repeat",
-    "Match",
-    "Quit",
-    "Finish",
-    "is",
-    "not",
-    "and",
-    "or",
-    "seconds",
-    "to",
-    "using",
-    "null",
-    "false",
-    "true",
-];
+pub(super) use crate::parse::KEYWORDS;
 
 /// The words that begin a statement or stand behind its `=`.
 pub(super) const VERBS: &[&str] = &[

@@ -29,7 +29,7 @@ const TOTP: &[File] = &[
 pub(crate) fn new(name: &str, template: Template, dir: Option<PathBuf>) -> Result<(), Exit> {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !KEYWORDS.contains(&name);
+        && !agama_lang::symbols::KEYWORDS.contains(&name);
     if !plain {
         let reason = "a letter, then letters, digits and _, and no keyword of the language: it begins the names of the flows";
         return Err(Exit::Usage(format!("{name:?} can't be the name of a project; use {reason}")));
@@ -69,36 +69,6 @@ pub(crate) fn new(name: &str, template: Template, dir: Option<PathBuf>) -> Resul
     ));
     Ok(())
 }
-
-/// Names that the language keeps for itself.
-const KEYWORDS: &[&str] = &[
-    "Flow",
-    "Basepath",
-    "Timeout",
-    "Configs",
-    "Inputs",
-    "Log",
-    "Trigger",
-    "Call",
-    "RRF",
-    "RFAC",
-    "When",
-    "Otherwise",
-    "Repeat",
-    "Match",
-    "Quit",
-    "Finish",
-    "is",
-    "not",
-    "and",
-    "or",
-    "seconds",
-    "to",
-    "using",
-    "null",
-    "false",
-    "true",
-];
 
 fn missing(template: &str, what: &str) -> Result<(), Exit> {
     let there = "the templates password and totp are there";

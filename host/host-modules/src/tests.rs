@@ -51,6 +51,28 @@ async fn a_right_password_proves_its_owner_and_a_wrong_one_nobody() {
 }
 
 #[tokio::test]
+async fn a_locked_account_costs_the_same_work_and_its_right_password_proves_nobody() {
+    let (identity, organisation, _) = house().await;
+    let context = context(&organisation);
+    let verify = async |login: &str, password: &str| {
+        let before = identity.passwords.hashes_computed();
+        let answer = call(&identity, &context, "password", "verify", &[login, password]).await;
+        (answer, identity.passwords.hashes_computed() - before)
+    };
+    for login in ["alice", "nobody"] {
+        for _ in 0..8 {
+            assert_eq!(
+                verify(login, "wrong").await,
+                (Ok(Value::Null), 1),
+                "{login}: before and after the lock"
+            );
+        }
+    }
+    assert_eq!(verify("alice", "correct horse").await, (Ok(Value::Null), 1));
+    assert!(context.take_proofs().is_empty());
+}
+
+#[tokio::test]
 async fn credentials_are_added_only_for_proved_people_and_come_back_with_their_owners_mark() {
     let (identity, organisation, person) = house().await;
     let context = context(&organisation);

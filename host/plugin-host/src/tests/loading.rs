@@ -3,8 +3,13 @@
 use agamid_flow_engine::agama_lang::value::Value;
 use agamid_flow_engine::ports::Routines as _;
 
-use super::guest::{MANIFEST, call, call_in, component, context, exporting, host, host_with, module};
+use agamid_core::Env;
+use agamid_core::seal::{EnvelopeKey, Sealer};
+use agamid_store::Store;
+
+use super::guest::{MANIFEST, call, call_in, component, context, exporting, host, host_with, limits, module};
 use crate::settings::PluginSettings;
+use crate::{CompiledCache, PluginHost, PluginHostParts};
 
 fn answering(n: u32) -> Vec<u8> {
     let function = format!(r#"(func (export "test:guest/it@0.1.0#go") (result i32) (i32.const {n}))"#);
@@ -101,4 +106,54 @@ async fn a_folder_is_read_and_a_rebuilt_file_goes_into_service() {
     let changed = tokio::time::timeout(std::time::Duration::from_secs(10), changes.changed()).await;
     changed.unwrap().unwrap();
     assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(2.0)));
+}
+
+/// A host that keeps its compiled components in a folder, under the key of a secret.
+async fn keeping(folder: &std::path::Path, secret: &str) -> PluginHost {
+    let env = Env::system();
+    let store = Store::open("memory:", env.clone()).await.unwrap();
+    let sealer = Sealer::new(EnvelopeKey::of_secret(secret), env);
+    let compiled = Some(CompiledCache::new(folder.to_owned(), sealer));
+    let settings = PluginSettings { allow_unsigned: true, limits: limits(), ..PluginSettings::default() };
+    PluginHost::new(PluginHostParts { store, modules: Vec::new(), compiled, settings }).unwrap()
+}
+
+#[tokio::test]
+async fn compiled_code_is_used_again_and_only_if_this_server_wrote_every_byte_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = || std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let start = async |secret: &str| {
+        let host = keeping(folder.path(), secret).await;
+        host.load(answering(1)).await.unwrap();
+        assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(1.0)));
+        std::fs::read(file()).unwrap()
+    };
+    let written = start("ours").await;
+    let first = std::fs::metadata(file()).unwrap().modified().unwrap();
+    assert_eq!(start("ours").await, written);
+    assert_eq!(std::fs::metadata(file()).unwrap().modified().unwrap(), first, "used as it was");
+    // Somebody who can write the folder but has no key: a byte of code, a byte of the MAC, the end, all of it.
+    let flipped = |at: usize| {
+        let mut bytes = written.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    for forged in [flipped(0), flipped(written.len() / 2), written[..written.len() - 1].to_vec(), Vec::new()]
+    {
+        std::fs::write(file(), &forged).unwrap();
+        assert_ne!(start("ours").await, forged, "refused, and written anew");
+    }
+    let before = std::fs::read(file()).unwrap();
+    assert_ne!(start("another node").await, before, "code under another key is not run");
+    // What was written for one component does not pass for another.
+    let own = std::fs::read(file()).unwrap();
+    std::fs::remove_file(file()).unwrap();
+    let other = async || {
+        let host = keeping(folder.path(), "another node").await;
+        host.load(answering(2)).await.unwrap();
+        call(&host, "go", Vec::new()).await
+    };
+    assert_eq!(other().await, Ok(Value::Number(2.0)));
+    std::fs::write(file(), own).unwrap();
+    assert_eq!(other().await, Ok(Value::Number(2.0)), "and not the other's code");
 }

@@ -1,6 +1,8 @@
 //! Builds the house. The one file that names concrete types.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agamid_auth_server::{AuthServer, AuthServerParts, OauthSettings};
 use agamid_config_api::ConfigApiParts;
@@ -8,17 +10,18 @@ use agamid_core::Env;
 use agamid_core::outgoing::{GuardedHttp, OutgoingSettings, SystemResolver};
 use agamid_core::ports::{Mailer, SmsSender};
 use agamid_core::seal::{EnvelopeKey, Sealer};
+use agamid_core::secret::Secret;
 use agamid_flow_engine::project::ProjectFiles;
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
 use agamid_identity::{Identity, IdentityParts, IdentitySettings};
 use agamid_plugin_host::{CompiledCache, PluginHost, PluginHostParts, PluginSettings};
-use agamid_store::Store;
 use agamid_store::outbox::Outbox;
+use agamid_store::{Kind, Store, StoreOptions};
 use agamid_web::{Web, WebConfig};
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, StoreConfig};
 use crate::{seed, settings};
 
 /// The running parts that commands need.
@@ -80,7 +83,7 @@ pub(crate) async fn compose(
     let envelope = EnvelopeKey::load(key)
         .map_err(|error| format!("secrets.envelope_key_file: {error} (`agamid init` makes one)"))?;
     let sealer = Sealer::new(envelope, env.clone());
-    let store = Store::open(&config.store.url, env.clone()).await.map_err(|e| format!("store.url: {e}"))?;
+    let store = open_store(&config.store, &env).await?;
     let web = web(config, &env, with_demo)?;
 
     let identity_settings: IdentitySettings = section(&store, config, "identity").await?;
@@ -162,6 +165,37 @@ pub(crate) async fn compose(
         origin: format!("http://{}", config.admin.listen),
     });
     Ok(House { store, engine, auth_server, public, admin, _watchers: watchers })
+}
+
+/// Every kind of record that there is.
+pub(crate) fn kinds() -> Vec<Kind> {
+    let crates = [
+        agamid_store::records(),
+        agamid_identity::records(),
+        agamid_flow_engine::records(),
+        agamid_plugin_host::records(),
+        agamid_auth_server::records(),
+    ];
+    crates.into_iter().flatten().collect()
+}
+
+/// Opens the store of a configuration.
+pub(crate) async fn open_store(config: &StoreConfig, env: &Env) -> Result<Store, String> {
+    let read = |file: &PathBuf, key: &str| {
+        std::fs::read_to_string(file).map_err(|error| format!("store.{key}: {}: {error}", file.display()))
+    };
+    let password = config.password_file.as_ref().map(|file| read(file, "password_file")).transpose()?;
+    let certificates = config.tls_ca.as_ref().map(|file| read(file, "tls_ca")).transpose()?;
+    let options = StoreOptions {
+        url: config.url.clone(),
+        kinds: kinds(),
+        auto_migrate: config.auto_migrate,
+        password: password.map(|text| Secret::new(text.trim())),
+        certificates: certificates.map(String::into_bytes),
+        connections: config.connections,
+        timeout: Duration::from_secs(config.timeout_seconds.max(1)),
+    };
+    Store::open(options, env.clone()).await.map_err(|error| format!("store.url: {error}"))
 }
 
 async fn section<T: serde::Serialize + serde::de::DeserializeOwned + Default>(

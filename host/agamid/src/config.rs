@@ -125,13 +125,31 @@ impl Default for Admin {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StoreConfig {
-    /// `sled:DIRECTORY` or `memory:`.
+    /// `sled:DIRECTORY`, `postgres://USER@HOST/DATABASE` or `memory:`.
     pub(crate) url: String,
+    /// Whether tables and documents of an older version are brought up to date at the start; else it is refused until
+    /// `agamid migrate` has done it.
+    pub(crate) auto_migrate: bool,
+    /// A file with the password of the database's user, where it is not in the address.
+    pub(crate) password_file: Option<PathBuf>,
+    /// The certificates (PEM) of who may sign the database's certificate; those that the system trusts unless given.
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// Connections to the database, at most.
+    pub(crate) connections: usize,
+    /// How long the database may take to answer.
+    pub(crate) timeout_seconds: u64,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { url: "sled:./data".to_owned() }
+        Self {
+            url: "sled:./data".to_owned(),
+            auto_migrate: true,
+            password_file: None,
+            tls_ca: None,
+            connections: 16,
+            timeout_seconds: 5,
+        }
     }
 }
 
@@ -244,6 +262,9 @@ impl NodeConfig {
         if let Some(tls) = &mut self.public.tls {
             place(&mut tls.cert);
             place(&mut tls.key);
+        }
+        for file in [&mut self.store.password_file, &mut self.store.tls_ca].into_iter().flatten() {
+            place(file);
         }
         if let Some(directory) = self.store.url.strip_prefix("sled:") {
             self.store.url = format!("sled:{}", folder.join(directory).display());

@@ -199,6 +199,7 @@ impl std::fmt::Debug for Client {
 
 impl Record for Client {
     const KIND: &'static str = "client";
+    const CACHED: bool = true;
     fn key(&self) -> String {
         self.client_id.clone()
     }

@@ -38,7 +38,7 @@ use agamid_core::outgoing::HttpClient;
 use agamid_core::seal::Sealer;
 use agamid_flow_engine::Engine;
 use agamid_identity::Identity;
-use agamid_store::Store;
+use agamid_store::{Kind, Store};
 use agamid_web::Web;
 
 use client::Clients;
@@ -46,6 +46,20 @@ use client_keys::ClientKeys;
 use keys::{KeyError, KeyRing};
 pub use oauth::authorize::explain::Check;
 pub use settings::OauthSettings;
+
+/// The kinds of record of this crate.
+pub fn records() -> Vec<Kind> {
+    vec![
+        Kind::of::<client::Client>(),
+        Kind::of::<transaction::Transaction>(),
+        Kind::of::<token::TokenFamily>(),
+        Kind::of::<token::AccessToken>(),
+        Kind::of::<oidc::end_session::Logout>(),
+        Kind::of::<subject::PairwiseKeyRecord>(),
+        Kind::of::<keys::record::SigningKeyRecord>(),
+        Kind::of::<keys::record::RotationRecord>(),
+    ]
+}
 use subject::Subjects;
 
 /// The audience of the admin listener's APIs.

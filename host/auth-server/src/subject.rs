@@ -15,7 +15,7 @@ use crate::keys::KeyError;
 
 /// What pairwise identifiers are made with; never changes, or everybody would be somebody else.
 #[derive(Serialize, Deserialize)]
-struct PairwiseKeyRecord {
+pub(crate) struct PairwiseKeyRecord {
     sealed: String,
 }
 

@@ -84,7 +84,7 @@ struct House {
 impl House {
     async fn new() -> Self {
         let env = Env::system();
-        let store = Store::open("memory:", env.clone()).await.unwrap();
+        let store = Store::memory(env.clone()).await.unwrap();
         let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
         let config = WebConfig {
             issuer: "https://id.example".parse().unwrap(),

@@ -31,5 +31,17 @@ pub use engine::{Engine, EngineError, EngineParts, LaunchError};
 pub use owner::{Finished, Next, Owner, OwnerKind, Start};
 pub use settings::FlowSettings;
 
+use agamid_store::Kind;
+
+/// The kinds of record of this crate.
+pub fn records() -> Vec<Kind> {
+    vec![
+        Kind::of::<records::ProjectRecord>(),
+        Kind::of::<records::RevisionRecord>(),
+        Kind::of::<records::ReleaseRecord>(),
+        Kind::of::<records::RunRecord>(),
+    ]
+}
+
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use agamid_core::id::{OrgId, RunId};
 use agamid_core::time::Timestamp;
-use agamid_store::{IndexEntry, Record};
+use agamid_store::{Index, IndexEntry, Record};
 use serde::{Deserialize, Serialize};
 
 use crate::owner::Owner;
@@ -20,6 +20,7 @@ pub(crate) struct ProjectRecord {
 
 impl Record for ProjectRecord {
     const KIND: &'static str = "project";
+    const CACHED: bool = true;
     fn key(&self) -> String {
         self.name.clone()
     }
@@ -100,13 +101,14 @@ impl Status {
 
 impl Record for RunRecord {
     const KIND: &'static str = "run";
+    const INDEXES: &'static [Index] = &[Index::shared("callback")];
     fn key(&self) -> String {
         self.id.to_string()
     }
 
     fn indexes(&self) -> Vec<IndexEntry> {
         if self.status.waits_for_callback() {
-            vec![IndexEntry::multi("callback", self.browser.clone())]
+            vec![IndexEntry::new("callback", self.browser.clone())]
         } else {
             Vec::new()
         }

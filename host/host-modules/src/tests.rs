@@ -9,7 +9,7 @@ use agamid_flow_engine::ports::CallContext;
 
 async fn house() -> (Identity, Organisation, Person) {
     let env = Env::system();
-    let store = Store::open("memory:", env.clone()).await.unwrap();
+    let store = Store::memory(env.clone()).await.unwrap();
     let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
     let identity =
         Identity::new(IdentityParts { env, store, sealer, settings: IdentitySettings::default() }).unwrap();
@@ -130,7 +130,7 @@ async fn messages_go_to_the_mailer_and_are_told_apart_where_there_is_none() {
     assert_eq!(none.unwrap_err().code, "unavailable");
 
     let env = Env::system();
-    let store = Store::open("memory:", env.clone()).await.unwrap();
+    let store = Store::memory(env.clone()).await.unwrap();
     let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
     let outbox = agamid_store::outbox::Outbox::new(env, store, sealer);
     let modules = all(&identity, Some(Arc::new(outbox.clone())), Some(Arc::new(outbox.clone())));

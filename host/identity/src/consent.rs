@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use agamid_core::Env;
 use agamid_core::id::PersonId;
 use agamid_core::time::Timestamp;
-use agamid_store::{AuditEvent, Batch, Expect, IndexEntry, Record, Store};
+use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::IdentityError;
@@ -29,12 +29,13 @@ fn key(person: &PersonId, client: &str) -> String {
 
 impl Record for Consent {
     const KIND: &'static str = "consent";
+    const INDEXES: &'static [Index] = &[Index::shared("person")];
     fn key(&self) -> String {
         key(&self.person, &self.client)
     }
 
     fn indexes(&self) -> Vec<IndexEntry> {
-        vec![IndexEntry::multi("person", self.person.as_str())]
+        vec![IndexEntry::new("person", self.person.as_str())]
     }
 }
 

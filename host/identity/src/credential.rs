@@ -5,7 +5,7 @@ use agamid_core::id::{CredentialId, OrgId, PersonId};
 use agamid_core::seal::Sealer;
 use agamid_core::secret::Secret;
 use agamid_core::time::Timestamp;
-use agamid_store::{AuditEvent, Batch, Expect, IndexEntry, Record, Store, StoreError};
+use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store, StoreError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -69,12 +69,13 @@ impl std::fmt::Debug for Credential {
 
 impl Record for Credential {
     const KIND: &'static str = "credential";
+    const INDEXES: &'static [Index] = &[Index::shared("person")];
     fn key(&self) -> String {
         self.id.to_string()
     }
 
     fn indexes(&self) -> Vec<IndexEntry> {
-        vec![IndexEntry::multi("person", person_key(&self.person, self.kind))]
+        vec![IndexEntry::new("person", person_key(&self.person, self.kind))]
     }
 }
 

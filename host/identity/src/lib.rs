@@ -16,7 +16,7 @@ pub mod settings;
 use agamid_core::Env;
 use agamid_core::blame::{Blame, Blamed};
 use agamid_core::seal::{SealError, Sealer};
-use agamid_store::{Store, StoreError};
+use agamid_store::{Kind, Store, StoreError};
 
 pub use organisation::OrgScope;
 pub use person::{NewPerson, Person};
@@ -76,6 +76,19 @@ impl Identity {
             passwords,
         })
     }
+}
+
+/// The kinds of record of this crate.
+pub fn records() -> Vec<Kind> {
+    vec![
+        Kind::of::<organisation::Organisation>(),
+        Kind::of::<person::Person>(),
+        Kind::of::<credential::Credential>(),
+        Kind::of::<session::Session>(),
+        Kind::of::<consent::Consent>(),
+        Kind::of::<lockout::FailuresRecord>(),
+        Kind::of::<lockout::KnownBrowserRecord>(),
+    ]
 }
 
 /// Why an identity service refused or failed.

@@ -100,7 +100,7 @@ impl Account {
 
 /// A counter.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct FailuresRecord {
+pub(crate) struct FailuresRecord {
     key: String,
     count: u32,
     locked_until: Timestamp,
@@ -120,7 +120,7 @@ impl Record for FailuresRecord {
 
 /// A browser in which a person has logged in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct KnownBrowserRecord {
+pub(crate) struct KnownBrowserRecord {
     key: String,
     expires_at: Timestamp,
 }
@@ -278,7 +278,7 @@ mod tests {
     async fn bench() -> (Arc<ManualClock>, Lockout, PersonId) {
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_800_000_000)));
         let env = Env { clock: clock.clone(), rng: Arc::new(SystemRng) };
-        let store = Store::open("memory:", env.clone()).await.unwrap();
+        let store = Store::memory(env.clone()).await.unwrap();
         let person = PersonId::generate(&env);
         (clock, Lockout { env, store, settings: LockoutSettings::default() }, person)
     }

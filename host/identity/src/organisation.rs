@@ -3,7 +3,7 @@
 use agamid_core::Env;
 use agamid_core::id::OrgId;
 use agamid_core::time::Timestamp;
-use agamid_store::{AuditEvent, Batch, Expect, IndexEntry, Record, Store};
+use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::IdentityError;
@@ -23,12 +23,14 @@ pub struct Organisation {
 
 impl Record for Organisation {
     const KIND: &'static str = "organisation";
+    const INDEXES: &'static [Index] = &[Index::unique("name")];
+    const CACHED: bool = true;
     fn key(&self) -> String {
         self.id.to_string()
     }
 
     fn indexes(&self) -> Vec<IndexEntry> {
-        vec![IndexEntry::unique("name", self.name.clone())]
+        vec![IndexEntry::new("name", self.name.clone())]
     }
 }
 

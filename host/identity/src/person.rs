@@ -3,7 +3,7 @@
 use agamid_core::Env;
 use agamid_core::id::{OrgId, PersonId};
 use agamid_core::time::Timestamp;
-use agamid_store::{AuditEvent, Batch, Expect, IndexEntry, Record, Store, StoreError};
+use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::IdentityError;
@@ -89,15 +89,16 @@ fn fold(login: &str) -> String {
 
 impl Record for Person {
     const KIND: &'static str = "person";
+    const INDEXES: &'static [Index] = &[Index::unique("username"), Index::shared("email")];
     fn key(&self) -> String {
         self.id.to_string()
     }
 
     fn indexes(&self) -> Vec<IndexEntry> {
         let mut entries =
-            vec![IndexEntry::unique("username", Self::login_key(&self.organisation, &self.username))];
+            vec![IndexEntry::new("username", Self::login_key(&self.organisation, &self.username))];
         if let Some(email) = &self.email {
-            entries.push(IndexEntry::multi("email", Self::login_key(&self.organisation, email)));
+            entries.push(IndexEntry::new("email", Self::login_key(&self.organisation, email)));
         }
         entries
     }

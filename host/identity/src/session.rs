@@ -6,7 +6,7 @@ use agamid_core::Env;
 use agamid_core::id::{OrgId, PersonId, SessionId};
 use agamid_core::secret::{OpaqueToken, Secret, TokenKind};
 use agamid_core::time::Timestamp;
-use agamid_store::{AuditEvent, Batch, Expect, IndexEntry, Record, Store, StoreError, Versioned};
+use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store, StoreError, Versioned};
 use serde::{Deserialize, Serialize};
 
 use crate::IdentityError;
@@ -44,15 +44,17 @@ pub struct Session {
 
 impl Record for Session {
     const KIND: &'static str = "session";
+    const INDEXES: &'static [Index] =
+        &[Index::unique("id"), Index::shared("person"), Index::shared("browser")];
     fn key(&self) -> String {
         self.hash.clone()
     }
 
     fn indexes(&self) -> Vec<IndexEntry> {
         vec![
-            IndexEntry::unique("id", self.id.as_str()),
-            IndexEntry::multi("person", self.person.as_str()),
-            IndexEntry::multi("browser", self.browser.clone()),
+            IndexEntry::new("id", self.id.as_str()),
+            IndexEntry::new("person", self.person.as_str()),
+            IndexEntry::new("browser", self.browser.clone()),
         ]
     }
 

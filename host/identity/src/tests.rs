@@ -8,7 +8,7 @@ use agamid_core::secret::Secret;
 
 async fn identity() -> (Identity, Store, organisation::Organisation) {
     let env = Env::system();
-    let store = Store::open("memory:", env.clone()).await.unwrap();
+    let store = Store::memory(env.clone()).await.unwrap();
     let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
     let parts = IdentityParts { env, store: store.clone(), sealer, settings: IdentitySettings::default() };
     let identity = Identity::new(parts).unwrap();

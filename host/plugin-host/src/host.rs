@@ -52,7 +52,7 @@ pub enum PluginHostError {
 
 /// A component as it is kept, by digest.
 #[derive(Debug, Serialize, Deserialize)]
-struct PluginRecord {
+pub(crate) struct PluginRecord {
     digest: String,
     name: String,
     version: String,
@@ -61,6 +61,7 @@ struct PluginRecord {
 
 impl Record for PluginRecord {
     const KIND: &'static str = "plugin";
+    const CACHED: bool = true;
     fn key(&self) -> String {
         self.digest.clone()
     }

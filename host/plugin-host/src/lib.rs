@@ -30,5 +30,12 @@ pub use host::{LoadError, PluginHost, PluginHostError, PluginHostParts};
 pub use settings::PluginSettings;
 pub use signatures::Signatures;
 
+use agamid_store::Kind;
+
+/// The kinds of record of this crate.
+pub fn records() -> Vec<Kind> {
+    vec![Kind::of::<host::PluginRecord>()]
+}
+
 #[cfg(test)]
 mod tests;

@@ -54,9 +54,9 @@ pub struct AuditEntry {
 /// An entry as stored. The event stays the bytes that were hashed: reading and writing JSON again could change them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Link {
-    at: Timestamp,
-    event: Vec<u8>,
-    previous: [u8; 32],
+    pub(crate) at: Timestamp,
+    pub(crate) event: Vec<u8>,
+    pub(crate) previous: [u8; 32],
     pub(crate) hash: [u8; 32],
 }
 
@@ -74,6 +74,27 @@ impl ChainEnd {
 
     pub(crate) fn from_bytes(node: &str, bytes: &[u8]) -> Result<Self, StoreError> {
         postcard::from_bytes(bytes).map_err(|e| corrupt("audit", node, format!("the chain's end: {e}")))
+    }
+}
+
+impl ChainEnd {
+    /// Goes on over links that must follow.
+    pub(crate) fn check_all(&mut self, node: &str, links: Vec<(u64, Link)>) -> Result<(), StoreError> {
+        if links.is_empty() {
+            return Err(broken(node, self.sequence + 1, "the entry is missing".to_owned()));
+        }
+        for (sequence, link) in links {
+            *self = link.check(self, node, sequence)?;
+        }
+        Ok(())
+    }
+
+    /// Whether this is the end that was recorded; answers the number of links.
+    pub(crate) fn check_is(&self, recorded: &Self, node: &str) -> Result<u64, StoreError> {
+        if self != recorded {
+            return Err(broken(node, recorded.sequence, "it is not the end that was recorded".to_owned()));
+        }
+        Ok(self.sequence)
     }
 }
 

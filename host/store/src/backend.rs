@@ -1,7 +1,9 @@
-//! What a backend has to do: keep an ordered keyspace and let one writer at a time change it. What the bytes mean
-//! is not its business: `read` and `rules` say that once for all. Only `sled` knows sled.
+//! What a backend has to do. Two families do it: ordered keyspaces with one writer (`memory`, and `sled`, the only
+//! place that knows sled), for which `keyspace` says once what the bytes mean; and `postgres`, which says it in SQL.
 
+pub(crate) mod keyspace;
 pub(crate) mod memory;
+pub(crate) mod postgres;
 pub(crate) mod sled;
 
 use std::fmt;
@@ -9,52 +11,73 @@ use std::fmt;
 use agamid_core::BoxFuture;
 use agamid_core::time::Timestamp;
 
-use crate::batch::Batch;
+use crate::audit::AuditEntry;
+use crate::batch::{Batch, Committed};
 use crate::error::StoreError;
-use crate::one_time::Consumption;
+use crate::one_time::{Peeked, Purpose};
 use crate::record::{IndexEntry, Record};
+use crate::store::Scan;
 
-/// A key and its value.
-pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+/// The operations of the store, without types of records. Expired records are invisible to all of them.
+pub(crate) trait Backend: Send + Sync {
+    /// One record.
+    fn get<'a>(&'a self, kind: &'static str, key: &'a str) -> BoxFuture<'a, Result<Option<Raw>, StoreError>>;
 
-/// Looks up by key.
-pub(crate) trait Read {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
-}
+    /// All records with exactly this index value, by key.
+    fn find<'a>(
+        &'a self,
+        kind: &'static str,
+        index: &'static str,
+        value: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Raw>, StoreError>>;
 
-/// An ordered keyspace with a single writer.
-pub(crate) trait Backend: Read + Send + Sync {
-    /// Pairs with `from <= key < to` in order, at most `limit`.
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError>;
+    /// A page, and the cursor of the next.
+    fn scan<'a>(&'a self, kind: &'static str, scan: &'a Scan) -> BoxFuture<'a, Result<RawPage, StoreError>>;
 
-    /// Has the writer evaluate the request by `rules::evaluate` and answers when its changes are durable.
-    /// Requests take effect one after another, each whole or not at all.
-    fn submit(&self, request: Request) -> BoxFuture<'_, Result<Reply, StoreError>>;
+    /// A one-time record, left as it is.
+    fn peek<'a>(&'a self, purpose: Purpose, hash: &'a str) -> BoxFuture<'a, Result<Peeked, StoreError>>;
 
-    /// Finishes what was submitted and lets go of every resource. Afterwards everything is `Unavailable`.
+    /// Answers when the changes are durable. Batches take effect one after another, each whole or not at all.
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Committed, StoreError>>;
+
+    /// Removes up to `limit` expired records, the oldest first; answers how many.
+    fn sweep(&self, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
+
+    /// Whether the store answers, and could write.
+    fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// This node's name.
+    fn node(&self) -> BoxFuture<'_, Result<String, StoreError>>;
+
+    /// The audit chains by name.
+    fn audit_chains(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>>;
+
+    /// Entries of a chain above `after`, in order.
+    fn audit_events<'a>(
+        &'a self,
+        chain: &'a str,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<AuditEntry>, StoreError>>;
+
+    /// Checks every chain; answers the number of events.
+    fn verify_audit(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Finishes what was begun and lets go of every resource. Afterwards everything is `Unavailable`.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
-/// What the writer can be asked.
-#[derive(Debug)]
-pub(crate) enum Request {
-    /// Puts the store's own facts into an empty store, and checks them in any other.
-    Start {
-        node: String,
-    },
-    Commit(Batch),
-    /// Removes the records behind these expiry keys, if they are still expired.
-    Sweep(Vec<Vec<u8>>),
-    /// Nothing; shows that the writer is alive and has room.
-    Ping,
+/// A record as it was stored.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Raw {
+    pub(crate) key: String,
+    pub(crate) version: u64,
+    pub(crate) schema: u16,
+    pub(crate) body: Vec<u8>,
 }
 
-/// What the writer answers.
-#[derive(Debug, Default)]
-pub(crate) struct Reply {
-    pub(crate) consumptions: Vec<Consumption>,
-    pub(crate) swept: usize,
-}
+/// Part of a scan, and the cursor of the next part.
+pub(crate) type RawPage = (Vec<Raw>, Option<String>);
 
 /// The answer of everything after `close`.
 pub(crate) fn closed() -> StoreError {
@@ -67,23 +90,55 @@ pub(crate) struct Document {
     pub(crate) kind: &'static str,
     pub(crate) key: String,
     pub(crate) schema: u16,
-    pub(crate) indexes: Vec<IndexEntry>,
+    pub(crate) indexes: Vec<Entry>,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) body: Vec<u8>,
+}
+
+/// An entry with what its index says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) index: &'static str,
+    pub(crate) value: String,
+    pub(crate) unique: bool,
+    pub(crate) many: bool,
 }
 
 impl Document {
     pub(crate) fn of<R: Record>(record: &R) -> Result<Self, StoreError> {
         let body = serde_json::to_vec(record)
             .map_err(|e| StoreError::Invalid(format!("a {} cannot be written as JSON: {e}", R::KIND)))?;
+        let mut indexes: Vec<Entry> = Vec::new();
+        for entry in record.indexes() {
+            let entry = declared::<R>(entry)?;
+            if indexes.contains(&entry) {
+                continue;
+            }
+            if !entry.many && indexes.iter().any(|other| other.index == entry.index) {
+                return Err(StoreError::Invalid(format!(
+                    "a {} has two entries in its index {}, which is not declared with many()",
+                    R::KIND,
+                    entry.index
+                )));
+            }
+            indexes.push(entry);
+        }
         Ok(Self {
             kind: R::KIND,
             key: record.key(),
             schema: R::SCHEMA,
-            indexes: record.indexes(),
+            indexes,
             expires_at: record.expires_at(),
             body,
         })
+    }
+}
+
+fn declared<R: Record>(entry: IndexEntry) -> Result<Entry, StoreError> {
+    let IndexEntry { index, value } = entry;
+    match R::INDEXES.iter().find(|declared| declared.name == index) {
+        Some(declared) => Ok(Entry { index, value, unique: declared.unique, many: declared.many }),
+        None => Err(StoreError::Invalid(format!("a {} has no index {index:?}: declare it", R::KIND))),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Batch {
     pub(crate) operations: Vec<Operation>,
     pub(crate) audit: Vec<AuditEvent>,
     pub(crate) if_refused: Option<Box<Batch>>,
+    /// Kind and key of what is cached and may change.
+    pub(crate) touched: Vec<(&'static str, String)>,
     pub(crate) error: Option<StoreError>,
 }
 
@@ -47,7 +49,10 @@ impl Batch {
     #[must_use]
     pub fn put<R: Record>(mut self, record: &R, expect: Expect) -> Self {
         match crate::backend::Document::of(record) {
-            Ok(document) => self.operations.push(Operation::Put { document, expect }),
+            Ok(document) => {
+                self = self.touch::<R>(&document.key);
+                self.operations.push(Operation::Put { document, expect });
+            }
             Err(error) => self.error = self.error.or(Some(error)),
         }
         self
@@ -55,9 +60,10 @@ impl Batch {
 
     /// Deletes a record; deleting what is not there is fine under [`Expect::Any`].
     #[must_use]
-    pub fn delete<R: Record>(mut self, key: &str, expect: Expect) -> Self {
-        self.operations.push(Operation::Delete { kind: R::KIND, key: key.to_owned(), expect });
-        self
+    pub fn delete<R: Record>(self, key: &str, expect: Expect) -> Self {
+        let mut batch = self.touch::<R>(key);
+        batch.operations.push(Operation::Delete { kind: R::KIND, key: key.to_owned(), expect });
+        batch
     }
 
     /// Only checks.
@@ -89,6 +95,19 @@ impl Batch {
     pub fn if_refused(mut self, batch: Batch) -> Self {
         self.if_refused = Some(Box::new(batch));
         self
+    }
+
+    fn touch<R: Record>(mut self, key: &str) -> Self {
+        if R::CACHED {
+            self.touched.push((R::KIND, key.to_owned()));
+        }
+        self
+    }
+
+    /// What is cached and may change by this batch or its refusal.
+    pub(crate) fn all_touched(&self) -> Vec<(&'static str, String)> {
+        let refusal = self.if_refused.iter().flat_map(|refusal| refusal.all_touched());
+        self.touched.iter().cloned().chain(refusal).collect()
     }
 
     /// Appends an audit event, in the same commit.

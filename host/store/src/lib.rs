@@ -30,11 +30,11 @@
 pub mod audit;
 mod backend;
 pub mod batch;
+mod cache;
 pub mod error;
-#[cfg(any(test, feature = "faults"))]
-pub mod fault;
 mod keys;
 pub mod one_time;
+mod options;
 pub mod outbox;
 mod overlay;
 mod read;
@@ -43,10 +43,19 @@ mod rules;
 pub mod setting;
 mod store;
 mod stored;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use audit::{AuditEntry, AuditEvent};
 pub use batch::{Batch, Committed, Expect};
+pub use cache::{Change, Changes};
 pub use error::StoreError;
 pub use one_time::{Consume, Consumption, OneTime, Peeked, Purpose, Tombstone};
-pub use record::{IndexEntry, Record, Versioned};
+pub use options::StoreOptions;
+pub use record::{Index, IndexEntry, Kind, Record, Versioned};
 pub use store::{Page, Scan, Store};
+
+/// The kinds of record of this crate.
+pub fn records() -> Vec<Kind> {
+    vec![Kind::of::<setting::Setting>(), Kind::of::<outbox::OutboxRecord>()]
+}

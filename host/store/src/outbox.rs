@@ -45,7 +45,7 @@ pub struct Sent {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct OutboxRecord {
+pub(crate) struct OutboxRecord {
     id: String,
     sent_at: Timestamp,
     sealed: String,
@@ -161,7 +161,7 @@ mod tests {
     async fn messages_are_kept_for_an_hour_newest_first_and_their_text_is_sealed() {
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_800_000_000)));
         let env = Env { clock: clock.clone(), rng: Arc::new(SystemRng) };
-        let store = Store::open("memory:", env.clone()).await.unwrap();
+        let store = Store::memory(env.clone()).await.unwrap();
         let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
         let outbox = Outbox::new(env, store.clone(), sealer);
         let mail = Mail {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::backend::Read;
+use crate::backend::keyspace::Read;
 use crate::error::StoreError;
 
 /// New values by key; `None` removes.

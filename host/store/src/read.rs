@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use agamid_core::time::Timestamp;
 
-use crate::backend::{Backend, Read};
+use crate::backend::keyspace::{Keyspace, Read};
 use crate::error::StoreError;
 use crate::keys;
 use crate::store::Scan;
@@ -34,17 +34,16 @@ pub(crate) fn stored(
 
 /// All records with exactly this index value.
 pub(crate) fn find(
-    backend: &dyn Backend,
+    keyspace: &dyn Keyspace,
     kind: &str,
     index: &str,
     value: &str,
     now: Timestamp,
 ) -> Result<Vec<Found>, StoreError> {
-    keys::check("index value", kind, value)?;
     let range = Some(value.to_owned()..=value.to_owned());
     let mut walk = Walk::new(kind, Some(index), range.as_ref(), None)?;
     let mut found = Vec::new();
-    while let Some(stride) = walk.stride(backend, now)? {
+    while let Some(stride) = walk.stride(keyspace, now)? {
         found.extend(stride.into_iter().map(|(_, found)| found));
     }
     Ok(found)
@@ -52,20 +51,17 @@ pub(crate) fn find(
 
 /// A page, and the cursor of the next.
 pub(crate) fn scan(
-    backend: &dyn Backend,
+    keyspace: &dyn Keyspace,
     kind: &str,
     scan: &Scan,
     now: Timestamp,
 ) -> Result<(Vec<Found>, Option<String>), StoreError> {
-    if !(1..=1000).contains(&scan.limit) {
-        return Err(StoreError::Invalid(format!("a page of {} records: ask for 1 to 1000", scan.limit)));
-    }
     let mut walk = Walk::new(kind, scan.index, scan.range.as_ref(), scan.after.as_deref())?;
     // One more shows whether there is a next page.
     walk.length = STRIDE.min(scan.limit + 1);
     let mut page: Vec<Placed> = Vec::new();
     while page.len() <= scan.limit
-        && let Some(stride) = walk.stride(backend, now)?
+        && let Some(stride) = walk.stride(keyspace, now)?
     {
         page.extend(stride);
     }
@@ -101,8 +97,6 @@ impl<'a> Walk<'a> {
         };
         let (mut from, mut to) = (prefix.clone(), keys::after(&prefix));
         if let Some(range) = range {
-            keys::check("range", kind, range.start())?;
-            keys::check("range", kind, range.end())?;
             from.extend_from_slice(range.start().as_bytes());
             to = prefix.clone();
             to.extend_from_slice(range.end().as_bytes());
@@ -119,11 +113,11 @@ impl<'a> Walk<'a> {
     }
 
     /// The next records; `None` at the end.
-    fn stride(&mut self, backend: &dyn Backend, now: Timestamp) -> Result<Option<Vec<Placed>>, StoreError> {
+    fn stride(&mut self, keyspace: &dyn Keyspace, now: Timestamp) -> Result<Option<Vec<Placed>>, StoreError> {
         if self.done {
             return Ok(None);
         }
-        let pairs = backend.range(&self.from, &self.to, self.length)?;
+        let pairs = keyspace.range(&self.from, &self.to, self.length)?;
         self.done = pairs.len() < self.length;
         if let Some((last, _)) = pairs.last() {
             self.from = last.clone();
@@ -132,7 +126,7 @@ impl<'a> Walk<'a> {
         let mut records = Vec::with_capacity(pairs.len());
         for (key, value) in pairs {
             let place = key.get(self.prefix.len()..).unwrap_or_default().to_vec();
-            if let Some(found) = self.resolve(backend, &place, &value)?
+            if let Some(found) = self.resolve(keyspace, &place, &value)?
                 && found.1.visible(now)
             {
                 records.push((place, found));
@@ -143,7 +137,7 @@ impl<'a> Walk<'a> {
 
     fn resolve(
         &self,
-        backend: &dyn Backend,
+        keyspace: &dyn Keyspace,
         place: &[u8],
         bytes: &[u8],
     ) -> Result<Option<Found>, StoreError> {
@@ -152,7 +146,7 @@ impl<'a> Walk<'a> {
             return Ok(Some((place.to_owned(), Stored::from_bytes(self.kind, place, bytes)?)));
         };
         let Some((value, key)) = place.split_once('\0') else { return Ok(None) };
-        let stored = stored(backend, self.kind, key)?.filter(|stored| stored.has(index, value));
+        let stored = stored(keyspace, self.kind, key)?.filter(|stored| stored.has(index, value));
         Ok(stored.map(|stored| (key.to_owned(), stored)))
     }
 }
@@ -167,7 +161,7 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
     })
 }
 
-fn from_hex(text: &str) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, StoreError> {
     let digits: Option<Vec<u8>> =
         text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
     match digits {

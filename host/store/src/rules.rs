@@ -7,14 +7,15 @@ mod records;
 
 use agamid_core::time::Timestamp;
 
-use crate::backend::{Read, Reply, Request};
+use crate::backend::keyspace::{Read, Reply, Request};
 use crate::batch::{Batch, Operation};
 use crate::error::StoreError;
 use crate::keys;
 use crate::one_time::{Consume, Consumption};
 use crate::overlay::Overlay;
 
-pub(crate) use one_time::peek;
+pub(crate) use one_time::{KIND as ONE_TIME, peek};
+pub(crate) use records::conflict;
 
 /// How the keyspace is laid out. A change of it needs a migration.
 const FORMAT: &str = "1";
@@ -58,7 +59,7 @@ fn start(view: &mut Overlay<'_>, node: &str) -> Result<(), StoreError> {
 /// Consumptions are decided first, on what was there before the batch. Only if all succeed do the other
 /// operations run, in order, each seeing the ones before it.
 fn commit(view: &mut Overlay<'_>, batch: &Batch, now: Timestamp) -> Result<Reply, StoreError> {
-    check_built(batch)?;
+    check_batch(batch)?;
     let consumes = consumes(batch);
     let mut accepted = Overlay::new(&*view);
     let consumptions = consumes
@@ -82,6 +83,22 @@ fn commit(view: &mut Overlay<'_>, batch: &Batch, now: Timestamp) -> Result<Reply
     Ok(Reply { consumptions, ..Reply::default() })
 }
 
+/// Whether a batch can be written at all, whatever is there.
+pub(crate) fn check_batch(batch: &Batch) -> Result<(), StoreError> {
+    check_built(batch)?;
+    for operation in &batch.operations {
+        match operation {
+            Operation::Put { document, .. } => records::check(document)?,
+            Operation::Delete { kind, key, .. } | Operation::Require { kind, key, .. } => {
+                keys::check("key", kind, key)?;
+            }
+            Operation::Issue(record) => one_time::check(record.purpose, &record.hash)?,
+            Operation::Consume(consume) => one_time::check(consume.purpose, &consume.hash)?,
+        }
+    }
+    batch.if_refused.as_ref().map_or(Ok(()), |refusal| check_batch(refusal))
+}
+
 fn check_built(batch: &Batch) -> Result<(), StoreError> {
     if let Some(error) = &batch.error {
         return Err(error.clone());
@@ -94,7 +111,7 @@ fn check_built(batch: &Batch) -> Result<(), StoreError> {
     check_built(refusal)
 }
 
-fn consumes(batch: &Batch) -> Vec<&Consume> {
+pub(crate) fn consumes(batch: &Batch) -> Vec<&Consume> {
     let operations = batch.operations.iter();
     operations
         .filter_map(|operation| match operation {

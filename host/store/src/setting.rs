@@ -16,6 +16,7 @@ pub struct Setting {
 
 impl Record for Setting {
     const KIND: &'static str = "setting";
+    const CACHED: bool = true;
     fn key(&self) -> String {
         self.section.clone()
     }

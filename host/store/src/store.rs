@@ -3,31 +3,30 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use agamid_core::{Env, id};
+use agamid_core::Env;
 
-use crate::audit::{AuditEntry, ChainEnd, Link, broken};
+use crate::audit::AuditEntry;
+use crate::backend::keyspace::Ordered;
 use crate::backend::memory::Memory;
+use crate::backend::postgres::Postgres;
 use crate::backend::sled::Sled;
-use crate::backend::{Backend, Request};
-use crate::batch::{Batch, Committed};
+use crate::backend::{Backend, Raw};
+use crate::batch::{Batch, Committed, Operation};
+use crate::cache::{Cache, Changes};
 use crate::error::StoreError;
+use crate::keys;
 use crate::one_time::{Consume, Consumption, Peeked, Purpose};
-use crate::record::{Record, Versioned};
-use crate::rules::NODE;
-use crate::stored::{Stored, corrupt};
-use crate::{keys, read};
-
-/// How many expired records one step of a sweep removes; other commits come between the steps.
-const SWEEP_STEP: usize = 256;
-
-/// How many audit entries are read in one go.
-const AUDIT_STEP: usize = 500;
+use crate::options::StoreOptions;
+use crate::record::{Record, Versioned, decode};
 
 /// A handle on the store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     env: Env,
     backend: Arc<dyn Backend>,
+    /// The kinds that may be written; any where absent.
+    kinds: Option<Arc<[&'static str]>>,
+    cache: Arc<Cache>,
 }
 
 /// What part of a kind to read, in order.
@@ -60,41 +59,76 @@ pub struct Page<R> {
 }
 
 impl Store {
-    /// Opens `memory:` or `sled:DIRECTORY`. A directory in use by another process is refused with that reason.
-    pub async fn open(url: &str, env: Env) -> Result<Self, StoreError> {
-        let backend: Arc<dyn Backend> = match url.split_once(':') {
-            Some(("memory", "")) => Arc::new(Memory::new(env.clone())),
+    /// Opens `memory:`, `sled:DIRECTORY` or `postgres://…`. A directory in use by another process, a database that
+    /// can't be reached, written to or understood is refused with that reason.
+    pub async fn open(options: StoreOptions, env: Env) -> Result<Self, StoreError> {
+        let kinds = Some(options.kinds.iter().map(|kind| kind.name).collect());
+        let cache = Arc::new(Cache::default());
+        let backend: Arc<dyn Backend> = match options.url.split_once(':') {
+            Some(("memory", "")) => Arc::new(Ordered::start(Memory::new(env.clone()), env.clone()).await?),
             Some(("sled", directory)) if !directory.is_empty() => {
-                Arc::new(Sled::open(directory.into(), env.clone()).await?)
+                let sled = Sled::open(directory.into(), env.clone()).await?;
+                Arc::new(Ordered::start(sled, env.clone()).await?)
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                Arc::new(Postgres::open(&options, env.clone(), Arc::clone(&cache)).await?)
             }
             _ => {
-                let allowed = "allowed are \"memory:\" (lost at exit) and \"sled:DIRECTORY\"";
-                return Err(StoreError::Open(format!("{url:?} is no store address: {allowed}")));
+                let allowed = "allowed are \"memory:\" (lost at exit), \"sled:DIRECTORY\" and \
+                               \"postgres://USER@HOST/DATABASE\"";
+                return Err(StoreError::Open(format!("{:?} is no store address: {allowed}", options.url)));
             }
         };
-        backend.submit(Request::Start { node: id::new_ulid(&env) }).await?;
-        Ok(Self { env, backend })
+        Ok(Self { env, backend, kinds, cache })
+    }
+
+    /// A store in memory for any kind of record: for tests and tools.
+    pub async fn memory(env: Env) -> Result<Self, StoreError> {
+        let options = StoreOptions { url: "memory:".to_owned(), ..StoreOptions::default() };
+        Ok(Self { kinds: None, ..Self::open(options, env).await? })
     }
 
     /// The same store, its backend wrapped.
-    #[cfg(any(test, feature = "faults"))]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn wrapped(&self, wrap: impl FnOnce(Arc<dyn Backend>) -> Arc<dyn Backend>) -> Self {
-        Self { env: self.env.clone(), backend: wrap(Arc::clone(&self.backend)) }
+        Self { backend: wrap(Arc::clone(&self.backend)), ..self.clone() }
     }
 
     /// A store over a backend that has been started.
     #[cfg(test)]
     pub(crate) fn over(backend: Arc<dyn Backend>, env: Env) -> Self {
-        Self { env, backend }
+        Self { env, backend, kinds: None, cache: Arc::default() }
     }
 
     /// Reads one record.
     pub async fn get<R: Record>(&self, key: &str) -> Result<Option<Versioned<R>>, StoreError> {
         keys::check("key", R::KIND, key)?;
-        match read::stored(&*self.backend, R::KIND, key)? {
-            Some(stored) if stored.visible(self.env.now()) => decode(key, stored).map(Some),
-            _ => Ok(None),
+        self.backend.get(R::KIND, key).await?.map(versioned).transpose()
+    }
+
+    /// Reads one record that is [`Record::CACHED`]; what it says may be up to a second old.
+    pub async fn cached<R: Record>(&self, key: &str) -> Result<Option<Arc<Versioned<R>>>, StoreError> {
+        let read_at = self.env.clock.monotonic();
+        if let Some(kept) = self.cache.get::<R>(key, read_at) {
+            metrics::counter!("agamid_store_cache_reads_total", "kind" => R::KIND, "result" => "hit")
+                .increment(1);
+            return Ok(Some(kept));
         }
+        metrics::counter!("agamid_store_cache_reads_total", "kind" => R::KIND, "result" => "miss")
+            .increment(1);
+        let epoch = self.cache.epoch();
+        let found = self.get::<R>(key).await?.map(Arc::new);
+        if let Some(found) = &found
+            && R::CACHED
+        {
+            self.cache.keep(key, epoch, read_at, found);
+        }
+        Ok(found)
+    }
+
+    /// News of records that are [`Record::CACHED`], whichever node changes them.
+    pub fn changes(&self) -> Changes {
+        self.cache.watch()
     }
 
     /// All records with exactly this index value, ordered by key.
@@ -103,16 +137,26 @@ impl Store {
         index: &'static str,
         value: &str,
     ) -> Result<Vec<Versioned<R>>, StoreError> {
-        let found = read::find(&*self.backend, R::KIND, index, value, self.env.now())?;
-        found.into_iter().map(|(key, stored)| decode(&key, stored)).collect()
+        check_index::<R>(index)?;
+        keys::check("index value", R::KIND, value)?;
+        self.backend.find(R::KIND, index, value).await?.into_iter().map(versioned).collect()
     }
 
     /// A page of records in order: of the index value, then the key. A record appears once per entry it has in the
     /// index.
     pub async fn scan<R: Record>(&self, scan: Scan) -> Result<Page<R>, StoreError> {
-        let (found, next) = read::scan(&*self.backend, R::KIND, &scan, self.env.now())?;
-        let records =
-            found.into_iter().map(|(key, stored)| decode(&key, stored)).collect::<Result<_, _>>()?;
+        if let Some(index) = scan.index {
+            check_index::<R>(index)?;
+        }
+        if !(1..=1000).contains(&scan.limit) {
+            return Err(StoreError::Invalid(format!("a page of {} records: ask for 1 to 1000", scan.limit)));
+        }
+        if let Some(range) = &scan.range {
+            keys::check("range", R::KIND, range.start())?;
+            keys::check("range", R::KIND, range.end())?;
+        }
+        let (found, next) = self.backend.scan(R::KIND, &scan).await?;
+        let records = found.into_iter().map(versioned).collect::<Result<_, _>>()?;
         Ok(Page { records, next })
     }
 
@@ -121,8 +165,27 @@ impl Store {
     /// # Errors
     /// `Conflict` and `Invalid`: nothing was written. `Unavailable`: it is not known whether it was.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        let reply = self.backend.submit(Request::Commit(batch)).await?;
-        Ok(Committed { consumptions: reply.consumptions })
+        self.check_kinds(&batch)?;
+        let touched = batch.all_touched();
+        let committed = self.backend.commit(batch).await;
+        for (kind, key) in touched {
+            self.cache.changed(kind, &key);
+        }
+        committed
+    }
+
+    fn check_kinds(&self, batch: &Batch) -> Result<(), StoreError> {
+        let Some(kinds) = &self.kinds else { return Ok(()) };
+        for operation in &batch.operations {
+            if let Operation::Put { document, .. } = operation
+                && !kinds.contains(&document.kind)
+            {
+                let reason =
+                    format!("the kind {:?} is not among those the store was opened with", document.kind);
+                return Err(StoreError::Invalid(reason));
+            }
+        }
+        batch.if_refused.as_ref().map_or(Ok(()), |refusal| self.check_kinds(refusal))
     }
 
     /// Uses up a one-time record: [`Store::commit`] of a batch with only that.
@@ -135,126 +198,67 @@ impl Store {
     /// Looks at a one-time record without using it up. What is seen may be used up by somebody else a moment later:
     /// [`Batch::consume`] decides.
     pub async fn peek(&self, purpose: Purpose, hash: &str) -> Result<Peeked, StoreError> {
-        crate::rules::peek(&*self.backend, purpose, hash, self.env.now())
+        keys::check("hash", "one_time", hash)?;
+        self.backend.peek(purpose, hash).await
     }
 
     /// Removes up to `limit` expired records; answers how many were removed. Works in small steps, between which
     /// other commits go on.
     pub async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
-        let mut removed = 0;
-        while removed < limit {
-            let step = SWEEP_STEP.min(limit - removed);
-            let (from, to) = keys::expired(self.env.now());
-            let expired = self.backend.range(&from, &to, step)?;
-            let asked = expired.len();
-            let expired = expired.into_iter().map(|(key, _)| key).collect();
-            let swept = self.backend.submit(Request::Sweep(expired)).await?.swept;
-            removed += swept;
-            if asked < step || swept == 0 {
-                break;
-            }
-        }
-        Ok(removed)
+        self.backend.sweep(limit).await
     }
 
     /// Whether the store answers, and could write.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.backend.submit(Request::Ping).await.map(drop)
+        self.backend.ping().await
     }
 
-    /// This node's name in audit entries: a ULID made at the store's first start.
+    /// This node's name, a ULID. With an embedded store it stays, for there is only one node; on a database each
+    /// start is a node of its own.
     pub async fn node(&self) -> Result<String, StoreError> {
-        let node = self.backend.get(&keys::about(NODE))?;
-        let node = node.ok_or_else(|| corrupt("audit", NODE, "the store has no node id"))?;
-        String::from_utf8(node).map_err(|e| corrupt("audit", NODE, e.to_string()))
+        self.backend.node().await
     }
 
-    /// Audit entries of this node with a sequence number above `after`, in order, at most `limit` (and 1,000).
-    pub async fn audit_events(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
-        let node = self.node().await?;
-        let from = keys::audit(&node, after.saturating_add(1));
-        let links = self.backend.range(&from, &keys::audit(&node, u64::MAX), limit.min(1000))?;
-        let entries = links.into_iter().map(|(key, bytes)| {
-            let (_, sequence) =
-                keys::of_audit(&key).ok_or_else(|| corrupt("audit", &node, "a malformed key"))?;
-            Link::from_bytes(&node, sequence, &bytes)?.entry(&node, sequence)
-        });
-        entries.collect()
+    /// The names of all audit chains: a node's name, or that and the number of one of its connections.
+    pub async fn audit_chains(&self) -> Result<Vec<String>, StoreError> {
+        self.backend.audit_chains().await
+    }
+
+    /// Entries of an audit chain with a sequence number above `after`, in order, at most `limit` (and 1,000).
+    pub async fn audit_events(
+        &self,
+        chain: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.backend.audit_events(chain, after, limit.min(1000)).await
     }
 
     /// Checks every audit chain; answers the number of events.
     ///
     /// # Errors
-    /// `Corrupt` names the first broken link as `NODE/SEQUENCE`.
+    /// `Corrupt` names the first broken link as `CHAIN/SEQUENCE`.
     pub async fn verify_audit(&self) -> Result<u64, StoreError> {
-        let mut count = 0;
-        let heads = self.backend.range(b"h", b"i", usize::MAX)?;
-        self.check_chains_have_ends().await?;
-        for (key, bytes) in heads {
-            let node = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
-            count += self.verify_chain(&node, &ChainEnd::from_bytes(&node, &bytes)?).await?;
-        }
-        Ok(count)
+        self.backend.verify_audit().await
     }
 
-    /// A chain whose recorded end was taken away would otherwise not be looked at.
-    async fn check_chains_have_ends(&self) -> Result<(), StoreError> {
-        let mut from = b"a".to_vec();
-        while let Some((key, _)) = self.backend.range(&from, b"b", 1)?.pop() {
-            let (node, sequence) =
-                keys::of_audit(&key).ok_or_else(|| corrupt("audit", "", "a malformed key"))?;
-            if self.backend.get(&keys::chain_end(node))?.is_none() {
-                return Err(broken(node, sequence, "the chain's end is not recorded".to_owned()));
-            }
-            from = keys::audit(node, u64::MAX);
-            from.push(0);
-            tokio::task::yield_now().await;
-        }
-        Ok(())
-    }
-
-    /// Checks one chain up to the end that was read before; what was appended since is the next call's.
-    async fn verify_chain(&self, node: &str, end: &ChainEnd) -> Result<u64, StoreError> {
-        let mut reached = ChainEnd::default();
-        while reached.sequence < end.sequence {
-            let step = AUDIT_STEP.min(usize::try_from(end.sequence - reached.sequence).unwrap_or(AUDIT_STEP));
-            let from = keys::audit(node, reached.sequence + 1);
-            let links = self.backend.range(&from, &keys::audit(node, u64::MAX), step)?;
-            if links.is_empty() {
-                return Err(broken(node, reached.sequence + 1, "the entry is missing".to_owned()));
-            }
-            for (key, bytes) in links {
-                let (_, sequence) =
-                    keys::of_audit(&key).ok_or_else(|| corrupt("audit", node, "a malformed key"))?;
-                reached = Link::from_bytes(node, sequence, &bytes)?.check(&reached, node, sequence)?;
-            }
-            tokio::task::yield_now().await;
-        }
-        if reached != *end {
-            return Err(broken(node, end.sequence, "it is not the end that was recorded".to_owned()));
-        }
-        Ok(reached.sequence)
-    }
-
-    /// Writes what is pending and lets go of the data directory. Every later call answers `Unavailable`.
+    /// Writes what is pending and lets go of the data directory or the connections. Every later call answers
+    /// `Unavailable`.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.backend.close().await
     }
 }
 
-/// Reads a document, through [`Record::upgrade`] when it is of an older schema.
-fn decode<R: Record>(key: &str, stored: Stored) -> Result<Versioned<R>, StoreError> {
-    let Stored { header, body } = stored;
-    let unreadable = |e: serde_json::Error| corrupt(R::KIND, key, e.to_string());
-    let record = if header.schema == R::SCHEMA {
-        serde_json::from_slice(&body).map_err(unreadable)?
-    } else if header.schema < R::SCHEMA {
-        let document = serde_json::from_slice(&body).map_err(unreadable)?;
-        serde_json::from_value(R::upgrade(header.schema, document)?).map_err(unreadable)?
-    } else {
-        return Err(StoreError::Schema { kind: R::KIND, found: header.schema, known: R::SCHEMA });
-    };
-    Ok(Versioned { record, version: header.version })
+fn versioned<R: Record>(raw: Raw) -> Result<Versioned<R>, StoreError> {
+    let record = decode(&raw.key, raw.schema, &raw.body)?;
+    Ok(Versioned { record, version: raw.version })
+}
+
+fn check_index<R: Record>(index: &str) -> Result<(), StoreError> {
+    if R::INDEXES.iter().any(|declared| declared.name == index) {
+        return Ok(());
+    }
+    Err(StoreError::Invalid(format!("a {} has no index {index:?}", R::KIND)))
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ mod audit;
 #[path = "contract/bench.rs"]
 mod bench;
 #[cfg(test)]
+#[path = "contract/cache.rs"]
+mod cache;
+#[cfg(test)]
 #[path = "contract/expiry.rs"]
 mod expiry;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::KeyError;
 
 /// A key: PKCS#8, sealed.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct SigningKeyRecord {
+pub(crate) struct SigningKeyRecord {
     pub(super) kid: String,
     pub(super) algorithm: SigningAlgorithm,
     sealed: String,
@@ -24,6 +24,7 @@ pub(super) struct SigningKeyRecord {
 
 impl Record for SigningKeyRecord {
     const KIND: &'static str = "signing_key";
+    const CACHED: bool = true;
     fn key(&self) -> String {
         self.kid.clone()
     }
@@ -57,7 +58,7 @@ impl SigningKeyRecord {
 
 /// Counts the keys of an algorithm, so that of several nodes only one makes the next.
 #[derive(Serialize, Deserialize)]
-struct RotationRecord {
+pub(crate) struct RotationRecord {
     algorithm: SigningAlgorithm,
     made: u64,
 }

@@ -21,7 +21,7 @@ impl House {
         agamid_core::jose::install_crypto_provider();
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_800_000_000)));
         let env = Env { clock: Arc::clone(&clock) as _, rng: Arc::new(SeededRng::new(7)) };
-        let store = Store::open("memory:", env.clone()).await.unwrap();
+        let store = Store::memory(env.clone()).await.unwrap();
         let sealer = Sealer::new(EnvelopeKey::of_secret("test"), env.clone());
         let settings = OauthSettings { key_rotation: 90 * 24 * 3600, ..OauthSettings::default() };
         Self { clock, store, sealer, env, settings }

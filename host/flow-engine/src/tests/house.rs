@@ -164,7 +164,7 @@ impl House {
     pub(super) async fn new(flows: &[(&str, &str)]) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_800_000_000)));
         let env = Env { clock: clock.clone(), rng: Arc::new(SystemRng) };
-        let store = Store::open("memory:", env.clone()).await.unwrap();
+        let store = Store::memory(env.clone()).await.unwrap();
         let key = EnvelopeKey::generate(&env);
         let (engine, router) = engine(&env, &store, &key).await;
         engine.catalog().deploy(project("test", flows), "test").await.unwrap();

@@ -60,7 +60,7 @@ pub(super) fn limits() -> Limits {
 
 pub(super) async fn host_with(settings: PluginSettings) -> PluginHost {
     let env = Env::system();
-    let store = Store::open("memory:", env).await.unwrap();
+    let store = Store::memory(env).await.unwrap();
     PluginHost::new(PluginHostParts { store, modules: Vec::new(), compiled: None, settings }).unwrap()
 }
 

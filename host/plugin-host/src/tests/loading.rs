@@ -111,7 +111,7 @@ async fn a_folder_is_read_and_a_rebuilt_file_goes_into_service() {
 /// A host that keeps its compiled components in a folder, under the key of a secret.
 async fn keeping(folder: &std::path::Path, secret: &str) -> PluginHost {
     let env = Env::system();
-    let store = Store::open("memory:", env.clone()).await.unwrap();
+    let store = Store::memory(env.clone()).await.unwrap();
     let sealer = Sealer::new(EnvelopeKey::of_secret(secret), env);
     let compiled = Some(CompiledCache::new(folder.to_owned(), sealer));
     let settings = PluginSettings { allow_unsigned: true, limits: limits(), ..PluginSettings::default() };

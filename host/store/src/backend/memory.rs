@@ -5,17 +5,18 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use agamid_core::{BoxFuture, Env};
 
-use super::{Backend, Pair, Read, Reply, Request, closed};
+use super::closed;
+use super::keyspace::{Keyspace, Pair, Read, Reply, Request};
 use crate::error::StoreError;
 use crate::overlay::Overlay;
 use crate::rules;
 
-/// The keyspace, `None` once closed.
-type Keyspace = Option<BTreeMap<Vec<u8>, Vec<u8>>>;
+/// All pairs, `None` once closed.
+type Pairs = Option<BTreeMap<Vec<u8>, Vec<u8>>>;
 
 pub(crate) struct Memory {
     env: Env,
-    keyspace: RwLock<Keyspace>,
+    keyspace: RwLock<Pairs>,
 }
 
 impl Memory {
@@ -35,11 +36,11 @@ impl Memory {
     }
 
     /// Changes reach the map only after every rule has passed, so a panic in one leaves the map whole.
-    fn reading(&self) -> RwLockReadGuard<'_, Keyspace> {
+    fn reading(&self) -> RwLockReadGuard<'_, Pairs> {
         self.keyspace.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writing(&self) -> RwLockWriteGuard<'_, Keyspace> {
+    fn writing(&self) -> RwLockWriteGuard<'_, Pairs> {
         self.keyspace.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -70,7 +71,7 @@ impl Read for Memory {
     }
 }
 
-impl Backend for Memory {
+impl Keyspace for Memory {
     fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
         let guard = self.reading();
         let keyspace = guard.as_ref().ok_or_else(closed)?;

@@ -17,7 +17,8 @@ use std::thread::JoinHandle;
 use agamid_core::{BoxFuture, Env};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Backend, Pair, Read, Reply, Request, closed};
+use super::closed;
+use super::keyspace::{Keyspace, Pair, Read, Reply, Request};
 use crate::error::StoreError;
 use directory::{DataFile, Directory, Disk};
 use writer::{Job, Writer};
@@ -99,7 +100,7 @@ impl Read for Sled {
     }
 }
 
-impl Backend for Sled {
+impl Keyspace for Sled {
     fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
         self.reading(|db| chunk::range(db, from, to, limit))
     }

@@ -3,7 +3,7 @@
 use agamid_core::time::Timestamp;
 
 use crate::audit::{AuditEvent, ChainEnd, Link};
-use crate::backend::Read;
+use crate::backend::keyspace::Read;
 use crate::error::StoreError;
 use crate::keys;
 use crate::overlay::Overlay;

@@ -3,7 +3,8 @@
 use agamid_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Document, Read};
+use crate::backend::Document;
+use crate::backend::keyspace::Read;
 use crate::error::StoreError;
 use crate::keys;
 use crate::one_time::{Consume, Consumption, OneTime, Peeked, Purpose, Tombstone};
@@ -20,6 +21,11 @@ pub(crate) const KIND: &str = "one_time";
 enum State {
     Live(OneTime),
     Used(Tombstone),
+}
+
+/// Whether a hash can be one at all.
+pub(crate) fn check(purpose: Purpose, hash: &str) -> Result<(), StoreError> {
+    keys::check("hash", KIND, &key(purpose, hash))
 }
 
 /// Purpose and hash: records of different purposes never meet, even for the same value.
@@ -80,7 +86,6 @@ fn bury(
 }
 
 fn load(view: &(impl Read + ?Sized), key: &str, now: Timestamp) -> Result<Option<(State, u64)>, StoreError> {
-    keys::check("hash", KIND, key)?;
     let Some(stored) = read::stored(view, KIND, key)?.filter(|stored| stored.visible(now)) else {
         return Ok(None);
     };

@@ -2,7 +2,8 @@
 
 use agamid_core::time::Timestamp;
 
-use crate::backend::{Document, Read};
+use crate::backend::Document;
+use crate::backend::keyspace::Read;
 use crate::batch::Expect;
 use crate::error::StoreError;
 use crate::keys;
@@ -20,7 +21,6 @@ pub(crate) fn put(
     expect: Expect,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    check(document)?;
     let (kind, key) = (document.kind, document.key.as_str());
     let before = read::stored(view, kind, key)?;
     let version = meet(kind, key, before.as_ref(), expect, now)?;
@@ -93,7 +93,6 @@ pub(crate) fn delete(
     expect: Expect,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    keys::check("key", kind, key)?;
     let before = read::stored(view, kind, key)?;
     meet(kind, key, before.as_ref(), expect, now)?;
     before.map_or(Ok(()), |before| erase(view, kind, key, &before))
@@ -107,7 +106,6 @@ pub(crate) fn require(
     expect: Expect,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    keys::check("key", kind, key)?;
     meet(kind, key, read::stored(view, kind, key)?.as_ref(), expect, now).map(drop)
 }
 
@@ -165,7 +163,8 @@ fn erase(view: &mut Overlay<'_>, kind: &str, key: &str, stored: &Stored) -> Resu
     Ok(())
 }
 
-fn check(document: &Document) -> Result<(), StoreError> {
+/// Whether a document can be stored at all.
+pub(crate) fn check(document: &Document) -> Result<(), StoreError> {
     let kind = document.kind;
     if kind == one_time::KIND
         || !kind.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')

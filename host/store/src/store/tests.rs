@@ -5,8 +5,8 @@ use std::sync::Arc;
 use agamid_core::Env;
 
 use super::Store;
+use crate::backend::keyspace::{Keyspace as _, Ordered, Read as _, Request};
 use crate::backend::memory::Memory;
-use crate::backend::{Backend, Read, Request};
 use crate::setting::Setting;
 use crate::{AuditEvent, Batch, Expect, StoreError, keys};
 
@@ -16,7 +16,8 @@ const NODE: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 async fn audited() -> (Store, Arc<Memory>) {
     let memory = Arc::new(Memory::new(Env::system()));
     memory.submit(Request::Start { node: NODE.to_owned() }).await.unwrap();
-    let store = Store::over(Arc::clone(&memory) as _, Env::system());
+    let backend = Ordered::<Memory>::start(Arc::clone(&memory), Env::system()).await.unwrap();
+    let store = Store::over(Arc::new(backend), Env::system());
     for n in 0..5 {
         let event = AuditEvent::new(format!("test.{n}"), "server", "somebody");
         store.commit(Batch::new().audit(event)).await.unwrap();

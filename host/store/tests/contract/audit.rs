@@ -15,7 +15,7 @@ async fn events_stand_in_one_chain_in_order_of_their_commits(bench: Bench) {
     bench.store.commit(Batch::new().audit(event(1)).audit(event(2))).await.unwrap();
     bench.pass(1);
     bench.store.commit(Batch::new().audit(event(3))).await.unwrap();
-    let entries = bench.store.audit_events(0, 10).await.unwrap();
+    let entries = bench.events().await;
     assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(
         entries.iter().map(|entry| &entry.event).collect::<Vec<_>>(),
@@ -26,7 +26,7 @@ async fn events_stand_in_one_chain_in_order_of_their_commits(bench: Bench) {
     assert_eq!((&entries[1].previous, &entries[2].previous), (&entries[0].hash, &entries[1].hash));
     let node = bench.store.node().await.unwrap();
     assert_eq!(node.len(), 26);
-    assert!(entries.iter().all(|entry| entry.node == node && entry.hash.len() == 64));
+    assert!(entries.iter().all(|entry| entry.node.starts_with(&node) && entry.hash.len() == 64));
     assert_eq!(bench.store.verify_audit().await.unwrap(), 3);
 }
 
@@ -40,10 +40,11 @@ async fn events_are_read_in_pages(bench: Bench) {
     for n in 0..30 {
         bench.store.commit(Batch::new().audit(event(n))).await.unwrap();
     }
-    let page = bench.store.audit_events(10, 5).await.unwrap();
+    let chain = bench.store.audit_chains().await.unwrap().pop().unwrap();
+    let page = bench.store.audit_events(&chain, 10, 5).await.unwrap();
     assert_eq!(page.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [11, 12, 13, 14, 15]);
-    assert!(bench.store.audit_events(30, 5).await.unwrap().is_empty());
-    assert!(bench.store.audit_events(u64::MAX, 5).await.unwrap().is_empty());
+    assert!(bench.store.audit_events(&chain, 30, 5).await.unwrap().is_empty());
+    assert!(bench.store.audit_events(&chain, u64::MAX, 5).await.unwrap().is_empty());
 }
 
 async fn a_long_chain_written_by_many_at_once_verifies_meanwhile_and_after(bench: Bench) {

@@ -33,7 +33,9 @@ async fn the_unique_value_of_an_expired_record_is_free_and_stays_with_its_new_ho
     bench.pass(10);
     bench.put(&Pet::new("new", "rex")).await;
     assert_eq!(bench.named("rex").await, ["new"]);
-    assert_eq!(bench.store.sweep(100).await.unwrap(), 1);
+    // Whether the old one went at once or goes now is the backend's business.
+    assert!(bench.store.sweep(100).await.unwrap() <= 1);
+    assert_eq!(bench.store.get::<Pet>("old").await.unwrap(), None);
     assert_eq!(bench.named("rex").await, ["new"]);
     let third = bench.store.commit(Batch::new().put(&Pet::new("third", "rex"), Expect::Absent)).await;
     assert!(third.is_err(), "the sweep of the old record freed the new one's value");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use agamid_core::Env;
 use agamid_store::{Batch, Expect, Store};
 
-use crate::bench::{Pet, sled_url};
+use crate::bench::{Pet, options, sled_url};
 
 const WRITERS: usize = 16;
 
@@ -14,7 +14,7 @@ const WRITERS: usize = 16;
 async fn commits_per_second_with_sixteen_writers() {
     let directory = tempfile::tempdir().unwrap();
     let env = Env::system();
-    let store = Store::open(&sled_url(&directory), env.clone()).await.unwrap();
+    let store = Store::open(options(&sled_url(&directory)), env.clone()).await.unwrap();
     let start = env.clock.monotonic();
     let end = start + Duration::from_secs(3);
     let writers = (0..WRITERS).map(|writer| {

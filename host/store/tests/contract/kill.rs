@@ -14,7 +14,7 @@ use agamid_store::{
     AuditEvent, Batch, Consume, Consumption, Expect, OneTime, Purpose, Scan, Store, StoreError,
 };
 
-use crate::bench::Pet;
+use crate::bench::{Pet, options};
 use crate::opening::{child, directory_of_child, wait_for};
 
 const ROUNDS: u32 = 10;
@@ -43,7 +43,7 @@ impl Journal {
 }
 
 async fn open(directory: &Path) -> Result<Store, StoreError> {
-    Store::open(&format!("sled:{}", directory.join("data").display()), Env::system()).await
+    Store::open(options(&format!("sled:{}", directory.join("data").display())), Env::system()).await
 }
 
 fn code(hash: &str) -> OneTime {

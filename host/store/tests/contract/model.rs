@@ -11,7 +11,7 @@ use agamid_store::{
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
 
-use crate::bench::{NOW, Pet, env_at, sled_url};
+use crate::bench::{NOW, POSTGRES, Pet, env_at, options, sled_url};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -187,7 +187,7 @@ struct Machine {
 impl Machine {
     async fn start(url: String) -> Self {
         let clock = Arc::new(ManualClock::new(NOW));
-        let store = Store::open(&url, env_at(&clock)).await.unwrap();
+        let store = Store::open(options(&url), env_at(&clock)).await.unwrap();
         Self { url, clock, store, model: Model { now: NOW.0, ..Model::default() } }
     }
 
@@ -226,7 +226,7 @@ impl Machine {
             Step::Sweep { limit } => assert!(self.store.sweep(limit).await.unwrap() <= limit),
             Step::Reopen if self.url.starts_with("sled") => {
                 self.store.close().await.unwrap();
-                self.store = Store::open(&self.url, env_at(&self.clock)).await.unwrap();
+                self.store = Store::open(options(&self.url), env_at(&self.clock)).await.unwrap();
             }
             Step::Reopen => {}
         }
@@ -288,4 +288,9 @@ fn memory_does_what_the_model_does() {
 #[test]
 fn sled_does_what_the_model_does() {
     run(40, sled_url);
+}
+
+#[test]
+fn postgres_does_what_the_model_does() {
+    run(40, |_| POSTGRES.database().unwrap());
 }

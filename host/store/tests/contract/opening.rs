@@ -12,7 +12,7 @@ use agamid_core::time::ManualClock;
 use agamid_store::setting::Setting;
 use agamid_store::{AuditEvent, Batch, Consume, Consumption, Expect, OneTime, Purpose, Store, StoreError};
 
-use crate::bench::{NOW, Pet, env_at, sled_url};
+use crate::bench::{NOW, Pet, env_at, options, sled_url};
 
 /// Names the directory to a child process of this test binary.
 const CHILD_DIRECTORY: &str = "AGAMID_STORE_CHILD";
@@ -52,8 +52,8 @@ fn open_error(result: Result<Store, StoreError>) -> String {
 
 #[tokio::test]
 async fn an_unknown_address_is_refused_with_what_is_allowed() {
-    for url in ["", "memory", "memory:x", "sled:", "postgres://localhost/a", "/var/lib/agamid"] {
-        let error = open_error(Store::open(url, Env::system()).await);
+    for url in ["", "memory", "memory:x", "sled:", "mysql://localhost/a", "/var/lib/agamid"] {
+        let error = open_error(Store::open(options(url), Env::system()).await);
         assert!(error.contains(&format!("{url:?}")), "{error}");
         assert!(error.contains("\"memory:\"") && error.contains("\"sled:DIRECTORY\""), "{error}");
     }
@@ -61,8 +61,7 @@ async fn an_unknown_address_is_refused_with_what_is_allowed() {
 
 #[tokio::test]
 async fn two_memory_stores_share_nothing() {
-    let (one, two) =
-        (Store::open("memory:", Env::system()).await, Store::open("memory:", Env::system()).await);
+    let (one, two) = (Store::memory(Env::system()).await, Store::memory(Env::system()).await);
     one.unwrap().commit(Batch::new().put(&Pet::new("a", "a"), Expect::Any)).await.unwrap();
     assert_eq!(two.unwrap().get::<Pet>("a").await.unwrap(), None);
 }
@@ -71,7 +70,7 @@ async fn two_memory_stores_share_nothing() {
 async fn reopening_keeps_everything() {
     let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(NOW));
-    let open = || async { Store::open(&sled_url(&directory), env_at(&clock)).await.unwrap() };
+    let open = || async { Store::open(options(&sled_url(&directory)), env_at(&clock)).await.unwrap() };
     let store = open().await;
     let node = store.node().await.unwrap();
     let big = Setting { section: "big".to_owned(), value: "x".repeat(100_000).into() };
@@ -116,7 +115,7 @@ async fn reopening_keeps_everything() {
 async fn a_dropped_store_can_be_opened_again_at_once_with_all_that_was_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
     for round in 0..5u64 {
-        let store = Store::open(&sled_url(&directory), Env::system()).await.unwrap();
+        let store = Store::open(options(&sled_url(&directory)), Env::system()).await.unwrap();
         let found = store.get::<Pet>("a").await.unwrap().map_or(0, |found| found.version);
         assert_eq!(found, round);
         store.commit(Batch::new().put(&Pet::new("a", "a"), Expect::Any)).await.unwrap();
@@ -138,7 +137,7 @@ async fn a_closed_store_can_be_opened_again_while_other_threads_start_processes(
     });
     let starters: Vec<_> = starters.collect();
     for _ in 0..60 {
-        let opened = Store::open(&sled_url(&directory), Env::system()).await;
+        let opened = Store::open(options(&sled_url(&directory)), Env::system()).await;
         let closed = match &opened {
             Ok(store) => store.close().await,
             Err(error) => Err(error.clone()),
@@ -159,7 +158,7 @@ async fn the_directory_is_for_its_owner_only() {
     std::fs::create_dir_all(&data).unwrap();
     std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
     for data in [data, directory.path().join("new/data")] {
-        let _store = Store::open(&format!("sled:{}", data.display()), Env::system()).await.unwrap();
+        let _store = Store::open(options(&format!("sled:{}", data.display())), Env::system()).await.unwrap();
         assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }
@@ -169,19 +168,20 @@ async fn a_directory_that_cannot_be_made_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "x").unwrap();
-    let error = open_error(Store::open(&format!("sled:{}/data", file.display()), Env::system()).await);
+    let error =
+        open_error(Store::open(options(&format!("sled:{}/data", file.display())), Env::system()).await);
     assert!(error.contains(&file.display().to_string()), "{error}");
 }
 
 #[tokio::test]
 async fn an_unfinished_snapshot_is_removed_and_nothing_is_lost() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&sled_url(&directory), Env::system()).await.unwrap();
+    let store = Store::open(options(&sled_url(&directory)), Env::system()).await.unwrap();
     store.commit(Batch::new().put(&Pet::new("a", "a"), Expect::Absent)).await.unwrap();
     store.close().await.unwrap();
     let leftover = directory.path().join("data/snap.7FFFFFFFFFFFFFFF.generating");
     std::fs::write(&leftover, b"half a snap").unwrap();
-    let store = Store::open(&sled_url(&directory), Env::system()).await.unwrap();
+    let store = Store::open(options(&sled_url(&directory)), Env::system()).await.unwrap();
     assert!(!leftover.exists());
     assert_eq!(store.get::<Pet>("a").await.unwrap().unwrap().version, 1);
 }
@@ -191,12 +191,12 @@ async fn a_second_process_is_refused_with_directory_and_pid_until_the_first_is_g
     let directory = tempfile::tempdir().unwrap();
     let mut holder = child("opening::hold_the_directory", directory.path());
     wait_for(&directory.path().join("held")).await;
-    let error = open_error(Store::open(&sled_url(&directory), Env::system()).await);
+    let error = open_error(Store::open(options(&sled_url(&directory)), Env::system()).await);
     assert!(error.contains(&directory.path().join("data").display().to_string()), "{error}");
     assert!(error.contains(&format!("in use by process {}", holder.id())), "{error}");
     holder.kill().unwrap();
     holder.wait().unwrap();
-    Store::open(&sled_url(&directory), Env::system()).await.unwrap();
+    Store::open(options(&sled_url(&directory)), Env::system()).await.unwrap();
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_second_process_is_refused_with_directory_and_pid_until_the_first_is_g
 async fn hold_the_directory() {
     let Some(directory) = directory_of_child() else { return };
     let url = format!("sled:{}", directory.join("data").display());
-    let _store = Store::open(&url, Env::system()).await.unwrap();
+    let _store = Store::open(options(&url), Env::system()).await.unwrap();
     std::fs::write(directory.join("held"), "").unwrap();
     std::thread::sleep(Duration::from_secs(60));
 }
@@ -213,7 +213,7 @@ async fn hold_the_directory() {
 #[tokio::test]
 async fn no_value_ends_up_in_a_file_that_sled_does_not_sync() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&sled_url(&directory), Env::system()).await.unwrap();
+    let store = Store::open(options(&sled_url(&directory)), Env::system()).await.unwrap();
     for size in [3_900, 16_300, 3_950] {
         let mut batch = Batch::new();
         for n in 0..200 {

@@ -31,7 +31,8 @@ async fn find_answers_exactly_the_value_in_order_of_keys(bench: Bench) {
     assert!(even.is_sorted_by(|a, b| a.record.id < b.record.id));
     assert_eq!(bench.store.find::<Pet>("tag", "eve").await.unwrap().len(), 1);
     assert!(bench.store.find::<Pet>("tag", "").await.unwrap().is_empty());
-    assert!(bench.store.find::<Pet>("nothing", "even").await.unwrap().is_empty());
+    let nothing = bench.store.find::<Pet>("nothing", "even").await;
+    assert!(matches!(nothing, Err(StoreError::Invalid(_))), "{nothing:?}");
 }
 
 async fn bounds_are_inclusive_and_by_bytes(bench: Bench) {

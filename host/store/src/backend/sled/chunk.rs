@@ -9,7 +9,7 @@
 //!
 //! The generation is new with each write, so a reader never mixes pieces of two values.
 
-use crate::backend::{Pair, Read};
+use crate::backend::keyspace::{Pair, Read};
 use crate::error::StoreError;
 use crate::overlay::Changes;
 

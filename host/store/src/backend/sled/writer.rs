@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::chunk::{self, Tree};
 use super::directory::Disk;
-use crate::backend::{Reply, Request};
+use crate::backend::keyspace::{Reply, Request};
 use crate::error::StoreError;
 use crate::overlay::{Changes, Overlay};
 use crate::rules;

@@ -1,14 +1,18 @@
 //! Breaks a store on purpose, for tests of whoever stands on it: fail write n for n = 1, 2, 3 …, open the store anew,
-//! and look whether anything is half done. Behind the feature `faults`.
+//! and look whether anything is half done.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use agamid_core::BoxFuture;
 
-use crate::backend::{Backend, Pair, Read, Reply, Request};
+use crate::audit::AuditEntry;
+use crate::backend::{Backend, Raw, RawPage};
+use crate::batch::{Batch, Committed};
 use crate::error::StoreError;
-use crate::store::Store;
+use crate::one_time::{Peeked, Purpose};
+use crate::store::{Scan, Store};
 
 /// What becomes of the write at which the store breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,28 +39,73 @@ struct Breaking {
     writes: AtomicU64,
 }
 
-impl Read for Breaking {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.sound.get(key)
+impl Breaking {
+    /// Lets a write through, breaks it, or does it and says nothing.
+    async fn write<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let write = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        if write < self.n {
+            return work.await;
+        }
+        if write == self.n && self.fault == Fault::Unanswered {
+            work.await?;
+        }
+        Err(StoreError::Unavailable(format!("it was told to break at write {}", self.n)))
     }
 }
 
 impl Backend for Breaking {
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
-        self.sound.range(from, to, limit)
+    fn get<'a>(&'a self, kind: &'static str, key: &'a str) -> BoxFuture<'a, Result<Option<Raw>, StoreError>> {
+        self.sound.get(kind, key)
     }
 
-    fn submit(&self, request: Request) -> BoxFuture<'_, Result<Reply, StoreError>> {
-        let write = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
-        Box::pin(async move {
-            if write < self.n {
-                return self.sound.submit(request).await;
-            }
-            if write == self.n && self.fault == Fault::Unanswered {
-                self.sound.submit(request).await?;
-            }
-            Err(StoreError::Unavailable(format!("it was told to break at write {}", self.n)))
-        })
+    fn find<'a>(
+        &'a self,
+        kind: &'static str,
+        index: &'static str,
+        value: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Raw>, StoreError>> {
+        self.sound.find(kind, index, value)
+    }
+
+    fn scan<'a>(&'a self, kind: &'static str, scan: &'a Scan) -> BoxFuture<'a, Result<RawPage, StoreError>> {
+        self.sound.scan(kind, scan)
+    }
+
+    fn peek<'a>(&'a self, purpose: Purpose, hash: &'a str) -> BoxFuture<'a, Result<Peeked, StoreError>> {
+        self.sound.peek(purpose, hash)
+    }
+
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Committed, StoreError>> {
+        Box::pin(self.write(self.sound.commit(batch)))
+    }
+
+    fn sweep(&self, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(self.write(self.sound.sweep(limit)))
+    }
+
+    fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(self.sound.ping()))
+    }
+
+    fn node(&self) -> BoxFuture<'_, Result<String, StoreError>> {
+        self.sound.node()
+    }
+
+    fn audit_chains(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        self.sound.audit_chains()
+    }
+
+    fn audit_events<'a>(
+        &'a self,
+        chain: &'a str,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<AuditEntry>, StoreError>> {
+        self.sound.audit_events(chain, after, limit)
+    }
+
+    fn verify_audit(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.sound.verify_audit()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -70,7 +119,11 @@ mod tests {
 
     use super::Fault;
     use crate::setting::Setting;
-    use crate::{AuditEvent, Batch, Expect, Store, StoreError};
+    use crate::{AuditEvent, Batch, Expect, Kind, Store, StoreError, StoreOptions};
+
+    fn options(url: &str) -> StoreOptions {
+        StoreOptions { url: url.to_owned(), kinds: vec![Kind::of::<Setting>()], ..StoreOptions::default() }
+    }
 
     /// Write `n` replaces what write `n - 1` left, in two records and an audit event.
     fn write(n: u64) -> Batch {
@@ -90,7 +143,7 @@ mod tests {
         for (n, fault) in (1..=5).flat_map(|n| [(n, Fault::Lost), (n, Fault::Unanswered)]) {
             let directory = tempfile::tempdir().unwrap();
             let url = format!("sled:{}", directory.path().join("data").display());
-            let store = Store::open(&url, Env::system()).await.unwrap().breaking_at(n, fault);
+            let store = Store::open(options(&url), Env::system()).await.unwrap().breaking_at(n, fault);
             let mut acknowledged = 0;
             for write_number in 1..=7 {
                 match store.commit(write(write_number)).await {
@@ -101,7 +154,7 @@ mod tests {
             assert_eq!(acknowledged, n - 1);
             assert_eq!(value(&store, "one").await, value(&store, "two").await);
             store.close().await.unwrap();
-            let store = Store::open(&url, Env::system()).await.unwrap();
+            let store = Store::open(options(&url), Env::system()).await.unwrap();
             let expected = if fault == Fault::Lost { n - 1 } else { n };
             assert_eq!((value(&store, "one").await, value(&store, "two").await), (expected, expected));
             assert_eq!(store.verify_audit().await.unwrap(), expected);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use agamid_auth_server::{AuthServer, AuthServerParts, OauthSettings};
@@ -19,6 +20,9 @@ use agamid_store::outbox::Outbox;
 use agamid_store::{Kind, Store, StoreOptions};
 use agamid_web::{Web, WebConfig};
 use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, Version, header};
+use axum::response::Response;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::{NodeConfig, StoreConfig};
@@ -31,6 +35,8 @@ pub(crate) struct House {
     pub(crate) auth_server: AuthServer,
     pub(crate) public: Router,
     pub(crate) admin: Router,
+    /// Set when the server was told to stop: it is not ready any more.
+    pub(crate) leaving: Arc<AtomicBool>,
     /// File watchers; they stop when dropped.
     _watchers: Vec<notify::RecommendedWatcher>,
 }
@@ -114,22 +120,25 @@ pub(crate) async fn compose(
     })
     .map_err(|e| text(&e))?;
     for component in shipped_plugins() {
-        plugins.load_trusted(component).await.map_err(|e| text(&e))?;
+        plugins.load_shipped(component).await.map_err(|e| text(&e))?;
     }
     let mut watchers = Vec::new();
     if let Some(folder) = &config.plugins.dir {
-        plugins.load_folder(folder).await.map_err(|e| text(&e))?;
+        plugins.load_folder(folder, !config.flows.watch).await.map_err(|e| text(&e))?;
         if config.flows.watch && folder.exists() {
             watchers.push(plugins.watch(folder).map_err(|e| format!("plugins.dir: {e}"))?);
         }
     }
+
+    plugins.adopt().await.map_err(|e| text(&e))?;
+    plugins.follow_store();
 
     let engine = Engine::new(EngineParts {
         env: env.clone(),
         store: store.clone(),
         sealer: sealer.clone(),
         web: web.clone(),
-        routines: Arc::new(plugins),
+        routines: Arc::new(plugins.clone()),
         attempts: Some(Arc::new(agamid_host_modules::AccountAttempts(identity.clone()))),
         settings: flow_settings,
     })
@@ -137,6 +146,7 @@ pub(crate) async fn compose(
     .map_err(|e| text(&e))?;
     deploy(config, &engine, with_demo, &mut watchers).await?;
     engine.follow_plugins();
+    engine.follow_store();
 
     let auth_server = AuthServer::new(AuthServerParts {
         env: env.clone(),
@@ -155,16 +165,28 @@ pub(crate) async fn compose(
 
     let public = Router::new().merge(web.assets()).merge(engine.router()).merge(auth_server.router());
     let public = web.layer(public);
+    let leaving = Arc::new(AtomicBool::new(false));
+    let public = public.layer(axum::middleware::map_response_with_state(Arc::clone(&leaving), say_goodbye));
     let admin = agamid_config_api::router(ConfigApiParts {
         store: store.clone(),
         engine: engine.clone(),
         outbox,
         auth_server: auth_server.clone(),
+        plugins,
         verifier: Arc::new(auth_server.clone()),
         metrics,
+        leaving: Arc::clone(&leaving),
         origin: format!("http://{}", config.admin.listen),
     });
-    Ok(House { store, engine, auth_server, public, admin, _watchers: watchers })
+    Ok(House { store, engine, auth_server, public, admin, leaving, _watchers: watchers })
+}
+
+/// A server that is leaving asks its clients to connect anew, elsewhere.
+async fn say_goodbye(State(leaving): State<Arc<AtomicBool>>, mut response: Response) -> Response {
+    if leaving.load(Ordering::Relaxed) && response.version() <= Version::HTTP_11 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Every kind of record that there is.

@@ -84,6 +84,9 @@ pub(crate) struct Public {
     pub(crate) trusted_proxies: Vec<String>,
     /// TLS of this listener; absent behind a proxy that has it.
     pub(crate) tls: Option<TlsFiles>,
+    /// How long the server goes on serving after it was told to stop, in seconds, while `/health/ready` answers 503: as
+    /// long as a load balancer takes to notice.
+    pub(crate) stop_delay_seconds: u64,
 }
 
 /// `[public.tls]`
@@ -103,6 +106,7 @@ impl Default for Public {
             issuer: "http://localhost:8080".to_owned(),
             trusted_proxies: Vec::new(),
             tls: None,
+            stop_delay_seconds: 0,
         }
     }
 }

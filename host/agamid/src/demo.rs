@@ -22,9 +22,11 @@ const PEOPLE: [(&str, &str, &str); 3] =
 /// How long the admin token of a demo lives.
 const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What the demo's command line and service may do.
-const ADMIN_SCOPES: [&str; 7] = [
+const ADMIN_SCOPES: [&str; 9] = [
     "config.projects.read",
     "config.projects.write",
+    "config.plugins.read",
+    "config.plugins.write",
     "config.outbox.read",
     "config.clients.read",
     "config.clients.write",
@@ -79,7 +81,8 @@ pub(crate) async fn demo(options: DemoOptions) -> Result<(), String> {
     }
     let stop = listen::stop_signal().map_err(|error| error.to_string())?;
     let listeners = serve::Listeners { public, tls, admin, more: vec![(party, router)] };
-    serve::run(house, listeners, &config.public.issuer, stop).await
+    serve::run(house, listeners, &config.public.issuer, listen::Stop { told: stop, delay: Duration::ZERO })
+        .await
 }
 
 /// Public and admin on both loopback addresses, the relying party on the one that is another site.

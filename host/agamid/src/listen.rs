@@ -130,6 +130,32 @@ async fn connection(
     }
 }
 
+/// When to stop.
+pub(crate) struct Stop {
+    /// Turns true when the server is told to.
+    pub(crate) told: watch::Receiver<bool>,
+    /// How long it goes on after that.
+    pub(crate) delay: Duration,
+}
+
+impl Stop {
+    /// Turns true when the delay is over.
+    pub(crate) fn delayed(self) -> watch::Receiver<bool> {
+        let Stop { mut told, delay } = self;
+        if delay.is_zero() {
+            return told;
+        }
+        let (send, receive) = watch::channel(false);
+        tokio::spawn(async move {
+            // An error means that the sender is gone, which is a stop too.
+            let _ = told.wait_for(|stop| *stop).await;
+            tokio::time::sleep(delay).await;
+            let _ = send.send(true);
+        });
+        receive
+    }
+}
+
 /// Turns true at SIGINT or SIGTERM.
 pub(crate) fn stop_signal() -> std::io::Result<watch::Receiver<bool>> {
     let (send, receive) = watch::channel(false);

@@ -3,7 +3,7 @@
 use agamid_auth_server::AuthServer;
 use agamid_auth_server::client::Client;
 use agamid_core::id::OrgId;
-use agamid_identity::{Identity, NewPerson, Person};
+use agamid_identity::{Identity, IdentityError, NewPerson, Person};
 use agamid_store::{Scan, Store};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -55,8 +55,13 @@ pub(crate) async fn seed(
             family_name: seed.family_name,
             administrator: seed.administrator,
         };
-        let failed = |error: agamid_identity::IdentityError| format!("seed.persons[{at}]: {error}");
-        let person = identity.persons.create(organisation, new, "seed").await.map_err(failed)?;
+        let failed = |error: IdentityError| format!("seed.persons[{at}]: {error}");
+        let person = match identity.persons.create(organisation, new, "seed").await {
+            Ok(person) => person,
+            // Another node, started at the same time, was faster.
+            Err(IdentityError::UsernameTaken(_)) => continue,
+            Err(error) => return Err(failed(error)),
+        };
         if let Some(hash) = seed.password_hash {
             identity.passwords.set_hash(&person, &hash).await.map_err(failed)?;
         }

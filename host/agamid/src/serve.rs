@@ -1,9 +1,9 @@
 //! `agamid serve`: listeners, background jobs, graceful stop.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use agamid_auth_server::AuthServer;
 use agamid_core::Env;
 use agamid_store::Store;
 use tokio::net::TcpListener;
@@ -17,8 +17,6 @@ use crate::{listen, out, telemetry};
 /// How often expired records are removed, and how many at a time.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 const SWEEP_AT_ONCE: usize = 1_000;
-/// How often the signing keys are looked at: another node may have revoked one.
-const KEYS_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs the server of a configuration file until it is told to stop.
 pub(crate) async fn serve_file(file: PathBuf) -> Result<(), String> {
@@ -33,7 +31,8 @@ pub(crate) async fn serve_file(file: PathBuf) -> Result<(), String> {
     let house = compose(&config, Env::system(), false, metrics).await?;
     let stop = listen::stop_signal().map_err(|error| error.to_string())?;
     let listeners = Listeners { public: vec![public], tls, admin: vec![admin], more: Vec::new() };
-    run(house, listeners, &config.public.issuer, stop).await
+    let delay = Duration::from_secs(config.public.stop_delay_seconds);
+    run(house, listeners, &config.public.issuer, listen::Stop { told: stop, delay }).await
 }
 
 /// Where the server is heard.
@@ -46,15 +45,24 @@ pub(crate) struct Listeners {
     pub(crate) more: Vec<(TcpListener, axum::Router)>,
 }
 
-/// Serves until `stop`; then requests in progress end, and the store is closed.
+/// Serves until `stop`; then it says that it is not ready, goes on for the delay, lets requests in progress end, and
+/// closes the store.
 pub(crate) async fn run(
     house: House,
     listeners: Listeners,
     issuer: &str,
-    stop: watch::Receiver<bool>,
+    stop: listen::Stop,
 ) -> Result<(), String> {
+    let (leaving, mut told) = (house.leaving.clone(), stop.told.clone());
+    tokio::spawn(async move {
+        // An error means that the sender is gone, which is a stop too.
+        let _ = told.wait_for(|stop| *stop).await;
+        leaving.store(true, Ordering::SeqCst);
+    });
+    let stop = stop.delayed();
     let sweeper = tokio::spawn(sweep(house.store.clone(), stop.clone()));
-    let key_keeper = tokio::spawn(keep_keys(house.auth_server.clone()));
+    let auth_server = house.auth_server.clone();
+    let key_keeper = tokio::spawn(async move { auth_server.keys().keep().await });
     let mut serving = tokio::task::JoinSet::new();
     for listener in listeners.public {
         serving.spawn(listen::serve(listener, listeners.tls.clone(), house.public.clone(), stop.clone()));
@@ -82,16 +90,6 @@ pub(crate) async fn run(
     let closed = house.store.close().await.map_err(|error| error.to_string());
     tracing::info!(event = "server.stopped");
     closed
-}
-
-/// Rotates the signing keys when they are due, and learns what other nodes did.
-async fn keep_keys(auth_server: AuthServer) {
-    loop {
-        tokio::time::sleep(KEYS_EVERY).await;
-        if let Err(error) = auth_server.keys().maintain().await {
-            tracing::error!(event = "signing_key.maintenance_failed", %error);
-        }
-    }
 }
 
 /// Removes expired records in bounded steps.

@@ -63,8 +63,15 @@ async fn seed<T: Serialize + DeserializeOwned + Default>(
     };
     let value = serde_json::to_value(&settings).map_err(|error| refused("seed", section, "(all)", &error))?;
     let setting = Setting { section: section.to_owned(), value };
-    store.commit(Batch::new().put(&setting, Expect::Absent)).await?;
-    Ok(setting.value)
+    match store.commit(Batch::new().put(&setting, Expect::Absent)).await {
+        Ok(_) => Ok(setting.value),
+        // Another node was faster: theirs counts.
+        Err(StoreError::Conflict { .. }) => {
+            let found = store.get::<Setting>(section).await?;
+            Ok(found.map_or(setting.value, |found| found.record.value))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn to_json(

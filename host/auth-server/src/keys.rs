@@ -94,6 +94,8 @@ impl Schedule {
 
 /// An application sends the ID token of a login as a hint for as long as that login lasts.
 const HINTS: Duration = Duration::from_secs(24 * 3600);
+/// How often the keys are looked at where nobody tells of changes, and how long to wait after a failure.
+const LOOK: Duration = Duration::from_secs(10);
 /// For clocks that differ, and for requests under way.
 const SLACK: Duration = Duration::from_secs(60);
 
@@ -138,6 +140,18 @@ impl KeyRing {
         };
         ring.maintain().await?;
         Ok(ring)
+    }
+
+    /// Keeps the keys in order for good: learns at once what other nodes change, and does what is due.
+    pub async fn keep(&self) {
+        let mut changes = self.store.changes();
+        let patience = self.store.patience().min(LOOK);
+        while changes.of::<SigningKeyRecord>(patience).await {
+            if let Err(error) = self.maintain().await {
+                tracing::error!(event = "signing_key.maintenance_failed", %error);
+                tokio::time::sleep(LOOK).await;
+            }
+        }
     }
 
     /// Learns what other nodes changed, makes the keys that are due, destroys those that are over. Called at the start and

@@ -5,6 +5,8 @@
 //! | `GET /health/live`, `GET /health/ready`, `GET /metrics` | none |
 //! | `GET /config/v1/projects`, `GET /config/v1/projects/{name}` | `config.projects.read` |
 //! | `PUT /config/v1/projects/{name}` | `config.projects.write` |
+//! | `GET /config/v1/plugins` | `config.plugins.read` |
+//! | `PUT /config/v1/plugins/{name}` | `config.plugins.write` |
 //! | `GET /config/v1/outbox` (development) | `config.outbox.read` |
 //! | `GET /config/v1/explain?url=…` | `config.clients.read` |
 //! | `GET /config/v1/keys` | `config.keys.read` |
@@ -17,20 +19,23 @@ mod explain;
 mod health;
 mod keys;
 mod outbox;
+mod plugins;
 mod projects;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use agamid_auth_server::AuthServer;
 use agamid_core::ports::TokenVerifier;
 use agamid_flow_engine::Engine;
+use agamid_plugin_host::PluginHost;
 use agamid_store::Store;
 use agamid_store::outbox::Outbox;
 use agamid_web::Problem;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -47,8 +52,12 @@ pub struct ConfigApiParts {
     pub outbox: Option<Outbox>,
     /// Explains authorization requests, keeps the signing keys.
     pub auth_server: AuthServer,
+    /// The plugins.
+    pub plugins: PluginHost,
     /// Checks access tokens.
     pub verifier: Arc<dyn TokenVerifier>,
+    /// Set when the server was told to stop.
+    pub leaving: Arc<AtomicBool>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// The listener's own origin, as callers use it.
@@ -65,6 +74,8 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/config/v1/projects", get(projects::list))
         .route("/config/v1/projects/{name}", get(projects::show).put(projects::deploy))
+        .route("/config/v1/plugins", get(plugins::list))
+        .route("/config/v1/plugins/{name}", put(plugins::deploy))
         .route("/config/v1/outbox", get(outbox::list))
         .route("/config/v1/explain", get(explain::get))
         .route("/config/v1/keys", get(keys::list))
@@ -73,5 +84,6 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such resource"))
         .layer(DefaultBodyLimit::max(MAX_ARCHIVE))
         .layer(CatchPanicLayer::new())
+        .layer(axum::middleware::map_response(agamid_web::say_when_to_retry))
         .with_state(Arc::new(parts))
 }

@@ -158,18 +158,8 @@ impl Catalog {
         web: Web,
         routines: Arc<dyn Routines>,
     ) -> Result<Self, DeployError> {
-        let mut wanted = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let page = store.scan::<ProjectRecord>(Scan { after, limit: 500, ..Scan::default() }).await?;
-            wanted.extend(page.records.into_iter().map(|found| (found.record.name, found.record.revision)));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
         let mut revisions = BTreeMap::new();
-        for (name, hash) in wanted {
+        for (name, hash) in deployed(&store).await? {
             revisions.insert(name, Arc::new(load_revision(&store, &web, &hash).await?));
         }
         let release = Arc::new(Release::new(revisions, routines.current()));
@@ -362,6 +352,43 @@ impl Catalog {
         Ok(self.status_of(&name, &revision))
     }
 
+    /// Puts into service what other nodes deployed; they have checked it.
+    pub(crate) async fn adopt_deployed(&self) -> Result<(), DeployError> {
+        let _one = self.deploying.lock().await;
+        let live = self.live();
+        let wanted = deployed(&self.store).await?;
+        let same = |name: &String, hash: &String| {
+            live.revisions.get(name).filter(|revision| revision.hash == *hash).cloned()
+        };
+        if wanted.len() == live.revisions.len()
+            && wanted.iter().all(|(name, hash)| same(name, hash).is_some())
+        {
+            return Ok(());
+        }
+        let mut revisions = BTreeMap::new();
+        let mut changed = Vec::new();
+        for (name, hash) in wanted {
+            let revision = match same(&name, &hash) {
+                Some(revision) => revision,
+                None => {
+                    changed.push(name.clone());
+                    Arc::new(load_revision(&self.store, &self.web, &hash).await?)
+                }
+            };
+            revisions.insert(name, revision);
+        }
+        let release = Arc::new(Release::new(revisions, Arc::clone(&live.routines)));
+        self.store.commit(Batch::new().put(&release.record(), Expect::Any)).await?;
+        self.remember(&release);
+        self.live.store(release);
+        for name in changed {
+            tracing::info!(event = "project.adopted", project = name);
+            self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            self.tell(&name, Vec::new());
+        }
+        Ok(())
+    }
+
     /// A flow that goes away, or takes other inputs, may be Triggered by other projects: they must still fit.
     async fn check_others(&self, release: &Arc<Release>, changed: &str) -> Result<(), DeployError> {
         for (name, revision) in release.revisions.iter().filter(|(name, _)| *name != changed) {
@@ -481,6 +508,20 @@ async fn compile<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 fn revision_record(revision: &Revision) -> RevisionRecord {
     let files = revision.project.files.iter().map(|(path, content)| (path.clone(), STANDARD.encode(content)));
     RevisionRecord { hash: revision.hash.clone(), files: files.collect() }
+}
+
+/// The revision of each project that is to be in service.
+async fn deployed(store: &Store) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut found = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = store.scan::<ProjectRecord>(Scan { after, limit: 500, ..Scan::default() }).await?;
+        found.extend(page.records.into_iter().map(|found| (found.record.name, found.record.revision)));
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 async fn load_revision(store: &Store, web: &Web, hash: &str) -> Result<Revision, DeployError> {

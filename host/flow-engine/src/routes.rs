@@ -92,21 +92,7 @@ impl Engine {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         tracing::error!(event = "flow.failed", %error);
-        let mut response = self.web().error_page(
-            visit,
-            ErrorPage {
-                status,
-                title: "Something went wrong here".to_owned(),
-                message: "It is not your fault. Please try again in a moment.".to_owned(),
-                hint: None,
-                reference: None,
-                action: None,
-            },
-        );
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        response
+        self.web().failure_page(visit, status)
     }
 
     pub(crate) fn is_late(&self, run: &RunRecord) -> bool {

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::catalog::DeployError;
 use crate::engine::Engine;
 use crate::project::ProjectFiles;
+use crate::records::ProjectRecord;
 
 /// Editors write a file in several steps; this long after the last one the project is read.
 const QUIET: Duration = Duration::from_millis(30);
@@ -75,6 +76,24 @@ impl Engine {
         watcher.watch(&folder, RecursiveMode::Recursive)?;
         tokio::spawn(follow(self.clone(), folder, receive));
         Ok(watcher)
+    }
+
+    /// Puts into service what other nodes deploy, for good.
+    pub fn follow_store(&self) {
+        let (engine, store) = (self.clone(), self.store().clone());
+        tokio::spawn(async move {
+            let mut changes = store.changes();
+            let mut failed = String::new();
+            while changes.of::<ProjectRecord>(store.patience()).await {
+                let error = engine.catalog().adopt_deployed().await.err().map(|error| error.to_string());
+                let error = error.unwrap_or_default();
+                // One line for each reason: the same one comes again at every look.
+                if error != failed && !error.is_empty() {
+                    tracing::error!(event = "project.not_adopted", error);
+                }
+                failed = error;
+            }
+        });
     }
 
     /// Puts changed plugins into service as they come.

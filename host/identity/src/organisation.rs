@@ -3,7 +3,7 @@
 use agamid_core::Env;
 use agamid_core::id::OrgId;
 use agamid_core::time::Timestamp;
-use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store};
+use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::IdentityError;
@@ -76,7 +76,11 @@ impl Organisations {
             created_at: self.env.now(),
         };
         let audit = AuditEvent::new("organisation.created", "server", organisation.id.as_str());
-        self.store.commit(Batch::new().put(&organisation, Expect::Absent).audit(audit)).await?;
-        Ok(organisation)
+        match self.store.commit(Batch::new().put(&organisation, Expect::Absent).audit(audit)).await {
+            Ok(_) => Ok(organisation),
+            // Another node was faster: theirs counts.
+            Err(StoreError::Conflict { .. }) => Box::pin(self.ensure_default()).await,
+            Err(error) => Err(error.into()),
+        }
     }
 }

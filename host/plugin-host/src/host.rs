@@ -20,6 +20,7 @@ use tokio::sync::{AcquireError, Semaphore, mpsc, watch};
 use crate::call::{self, TICK};
 use crate::compiled::CompiledCache;
 use crate::plugin::Plugin;
+use crate::service::{self, InServiceRecord, PluginStatus};
 use crate::set::{Module, Set};
 use crate::settings::PluginSettings;
 use crate::types::{self, Signature};
@@ -194,8 +195,9 @@ impl PluginHost {
         })))
     }
 
-    /// Loads every component of a folder. What can't be loaded is reported, and its old version stays.
-    pub async fn load_folder(&self, folder: &Path) -> Result<(), StoreError> {
+    /// Loads every component of a folder. What can't be loaded is reported, and its old version stays. Where `missing`
+    /// is set, only plugins that none is in service of.
+    pub async fn load_folder(&self, folder: &Path, missing: bool) -> Result<(), StoreError> {
         let mut files: Vec<PathBuf> = match std::fs::read_dir(folder) {
             Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
             Err(error) => {
@@ -208,7 +210,8 @@ impl PluginHost {
         let mut refused = BTreeMap::new();
         for file in files {
             let loaded = match std::fs::read(&file) {
-                Ok(bytes) => self.load(bytes).await.map(drop).map_err(|error| error.to_string()),
+                Ok(bytes) if missing => self.load_missing(bytes).await.map_err(|error| error.to_string()),
+                Ok(bytes) => self.load(bytes, "folder").await.map(drop).map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
             if let Err(error) = loaded {
@@ -231,26 +234,51 @@ impl PluginHost {
     }
 
     /// Loads a component that the operator accepts, and puts it into service in place of the plugin of its name.
-    pub async fn load(&self, bytes: Vec<u8>) -> Result<String, LoadError> {
-        self.load_if(bytes, Self::accept).await
-    }
-
-    /// Loads a component that came with the server itself.
-    pub async fn load_trusted(&self, bytes: Vec<u8>) -> Result<String, LoadError> {
-        self.load_if(bytes, |_, _| Ok(())).await
-    }
-
-    async fn load_if(
-        &self,
-        bytes: Vec<u8>,
-        accept: impl Fn(&Self, &Plugin) -> Result<(), LoadError>,
-    ) -> Result<String, LoadError> {
-        let digest = agamid_core::secret::sha256_hex(&bytes);
-        if self.0.current.load().plugins.values().any(|plugin| plugin.digest == digest) {
-            return Ok(digest);
+    pub async fn load(&self, bytes: Vec<u8>, actor: &str) -> Result<PluginStatus, LoadError> {
+        if let Some(plugin) = self.serving(&agamid_core::secret::sha256_hex(&bytes)) {
+            return Ok(status(&plugin));
         }
         let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
-        accept(self, &plugin)?;
+        self.accept(&plugin)?;
+        self.enter(&plugin, actor).await?;
+        Ok(status(&plugin))
+    }
+
+    /// As [`Self::load`], if the component's manifest says this name.
+    pub async fn deploy(&self, name: &str, bytes: Vec<u8>, actor: &str) -> Result<PluginStatus, LoadError> {
+        let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
+        let own = &plugin.manifest.name;
+        if own != name {
+            return Err(LoadError::Refused(format!("the component is {own}, the address says {name}")));
+        }
+        self.accept(&plugin)?;
+        self.enter(&plugin, actor).await?;
+        Ok(status(&plugin))
+    }
+
+    /// Loads a component of the folder where none of its name is in service yet.
+    async fn load_missing(&self, bytes: Vec<u8>) -> Result<(), LoadError> {
+        let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
+        if self.0.store.get::<InServiceRecord>(&plugin.manifest.name).await?.is_some() {
+            return Ok(());
+        }
+        self.accept(&plugin)?;
+        self.enter(&plugin, "folder").await
+    }
+
+    /// Loads a component that came with the server itself, unless one of its name is in service that is as new.
+    pub async fn load_shipped(&self, bytes: Vec<u8>) -> Result<(), LoadError> {
+        let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
+        self.remember(&plugin);
+        let found = self.0.store.get::<InServiceRecord>(&plugin.manifest.name).await?;
+        match found {
+            Some(found) if release(&found.record.version) >= release(&plugin.manifest.version) => Ok(()),
+            _ => self.enter(&plugin, "shipped").await,
+        }
+    }
+
+    /// Writes a component and puts it into service, here and by the store on all nodes.
+    async fn enter(&self, plugin: &Arc<Plugin>, actor: &str) -> Result<(), LoadError> {
         let manifest = &plugin.manifest;
         let record = PluginRecord {
             digest: plugin.digest.clone(),
@@ -258,23 +286,49 @@ impl PluginHost {
             version: manifest.version.clone(),
             component: STANDARD.encode(&plugin.bytes),
         };
+        let mut batch = Batch::new();
         if self.0.store.get::<PluginRecord>(&record.digest).await?.is_none() {
-            self.0.store.commit(Batch::new().put(&record, Expect::Any)).await?;
+            batch = batch.put(&record, Expect::Any);
         }
-        tracing::info!(
-            event = "plugin.loaded",
-            plugin = manifest.name,
-            version = manifest.version,
-            digest = plugin.digest
-        );
-        self.remember(&plugin);
+        let in_service =
+            InServiceRecord { name: record.name, version: record.version, digest: record.digest };
+        self.0.store.commit(service::enter(batch, &in_service, actor)).await?;
+        self.swap_in(plugin);
+        Ok(())
+    }
+
+    fn swap_in(&self, plugin: &Arc<Plugin>) {
+        let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
+        tracing::info!(event = "plugin.loaded", plugin = name, version, digest = plugin.digest);
+        self.remember(plugin);
         self.0.current.rcu(|current| {
             let mut plugins = current.plugins.clone();
-            plugins.insert(plugin.manifest.name.clone(), Arc::clone(&plugin));
+            plugins.insert(name.clone(), Arc::clone(plugin));
             self.set(plugins)
         });
         self.0.changes.send_modify(|ticks| *ticks += 1);
-        Ok(digest)
+    }
+
+    /// Puts the component into service that a record names, if it is not.
+    pub(crate) async fn take(&self, record: &InServiceRecord) -> Result<(), LoadError> {
+        if self.serving(&record.digest).is_none() {
+            let plugin = self.by_digest(&record.digest).await.map_err(LoadError::Refused)?;
+            self.swap_in(&plugin);
+        }
+        Ok(())
+    }
+
+    fn serving(&self, digest: &str) -> Option<Arc<Plugin>> {
+        self.0.current.load().plugins.values().find(|plugin| plugin.digest == digest).cloned()
+    }
+
+    /// The plugins in service here.
+    pub fn plugins(&self) -> Vec<PluginStatus> {
+        self.0.current.load().plugins.values().map(|plugin| status(plugin)).collect()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
     }
 
     fn set(&self, plugins: BTreeMap<String, Arc<Plugin>>) -> Set {
@@ -333,7 +387,7 @@ impl PluginHost {
         tokio::spawn(async move {
             while receive.recv().await.is_some() {
                 while let Ok(Some(())) = tokio::time::timeout(QUIET, receive.recv()).await {}
-                if let Err(error) = host.load_folder(&folder).await {
+                if let Err(error) = host.load_folder(&folder, false).await {
                     tracing::error!(event = "plugins.not_reloaded", %error);
                 }
             }
@@ -354,6 +408,20 @@ impl PluginHost {
         self.remember(&plugin);
         Ok(plugin)
     }
+}
+
+fn status(plugin: &Plugin) -> PluginStatus {
+    PluginStatus {
+        name: plugin.manifest.name.clone(),
+        version: plugin.manifest.version.clone(),
+        digest: plugin.digest.clone(),
+        interfaces: plugin.interfaces.keys().cloned().collect(),
+    }
+}
+
+/// `1.2.3` as numbers, to tell which of two versions is newer.
+fn release(version: &str) -> Vec<u64> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 
 /// Why a component was not put into service.

@@ -20,6 +20,7 @@ pub mod describe;
 mod host;
 pub mod manifest;
 mod plugin;
+mod service;
 mod set;
 pub mod settings;
 mod signatures;
@@ -27,6 +28,7 @@ mod types;
 
 pub use compiled::CompiledCache;
 pub use host::{LoadError, PluginHost, PluginHostError, PluginHostParts};
+pub use service::PluginStatus;
 pub use settings::PluginSettings;
 pub use signatures::Signatures;
 
@@ -34,7 +36,7 @@ use agamid_store::Kind;
 
 /// The kinds of record of this crate.
 pub fn records() -> Vec<Kind> {
-    vec![Kind::of::<host::PluginRecord>()]
+    vec![Kind::of::<host::PluginRecord>(), Kind::of::<service::InServiceRecord>()]
 }
 
 #[cfg(test)]

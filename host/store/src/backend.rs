@@ -43,6 +43,9 @@ pub(crate) trait Backend: Send + Sync {
     /// Removes up to `limit` expired records, the oldest first; answers how many.
     fn sweep(&self, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
 
+    /// Whether other processes write to the same store.
+    fn is_shared(&self) -> bool;
+
     /// Whether the store answers, and could write.
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 

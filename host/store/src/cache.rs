@@ -52,6 +52,20 @@ impl Change {
 pub struct Changes(broadcast::Receiver<Change>);
 
 impl Changes {
+    /// Waits until records of this type may have changed: at news of them, and after `patience` in any case, for news
+    /// can be lost. False when the store has gone.
+    pub async fn of<R: Record>(&mut self, patience: Duration) -> bool {
+        let news = async {
+            while let Some(change) = self.next().await {
+                if change.concerns::<R>() {
+                    return true;
+                }
+            }
+            false
+        };
+        tokio::time::timeout(patience, news).await.unwrap_or(true)
+    }
+
     /// The next change; `None` when the store has gone.
     pub async fn next(&mut self) -> Option<Change> {
         match self.0.recv().await {

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agamid_core::Env;
 
@@ -124,6 +125,16 @@ impl Store {
             self.cache.keep(key, epoch, read_at, found);
         }
         Ok(found)
+    }
+
+    /// Whether other nodes may write to it too.
+    pub fn is_shared(&self) -> bool {
+        self.backend.is_shared()
+    }
+
+    /// How long to wait for news before looking oneself: within a second where others write, hardly ever elsewhere.
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(if self.is_shared() { 700 } else { 60_000 })
     }
 
     /// News of records that are [`Record::CACHED`], whichever node changes them.

@@ -75,6 +75,14 @@ fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
+/// An answer that the server can't do it now says when to ask again (RFC 9110 section 10.2.3).
+pub async fn say_when_to_retry(mut response: Response) -> Response {
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("5"));
+    }
+    response
+}
+
 async fn pass(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let begun = web.env().clock.monotonic();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
@@ -107,6 +115,7 @@ async fn pass(State(web): State<Web>, mut request: Request, next: Next) -> Respo
     if is_bare_error(&response) {
         response = web.error_page(&visit, plain(response.status()));
     }
+    let mut response = say_when_to_retry(response).await;
     web.add_security_headers(response.headers_mut());
     if let Ok(id) = HeaderValue::from_str(&visit.request_id) {
         response.headers_mut().insert("x-request-id", id);

@@ -25,6 +25,7 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 pub use cookies::{BrowserCookie, Cookie};
+pub use layer::say_when_to_retry;
 pub use origin::OriginRefused;
 pub use page::{ErrorPage, Overlay, Page, RenderError};
 pub use problem::Problem;

@@ -147,6 +147,21 @@ impl Web {
             .map_err(|error| describe(page.template, &error))
     }
 
+    /// Our failure, on a page.
+    pub fn failure_page(&self, visit: &Visit, status: StatusCode) -> Response {
+        self.error_page(
+            visit,
+            ErrorPage {
+                status,
+                title: "Something went wrong here".to_owned(),
+                message: "It is not your fault. Please try again in a moment.".to_owned(),
+                hint: None,
+                reference: None,
+                action: None,
+            },
+        )
+    }
+
     /// Renders an error page; can't fail.
     pub fn error_page(&self, visit: &Visit, error: ErrorPage) -> Response {
         let status = error.status;

@@ -339,6 +339,9 @@ fn refuse(server: &AuthServer, visit: &Visit, error: &OauthError) -> Response {
         Code::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     };
+    if status.is_server_error() {
+        return server.web().failure_page(visit, status);
+    }
     let page = ErrorPage {
         status,
         title: "This sign-out link does not work".to_owned(),

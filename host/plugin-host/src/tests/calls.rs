@@ -73,7 +73,7 @@ async fn echo() -> PluginHost {
             .to_owned(),
     ];
     let host = host().await;
-    host.load(component(&wit, &module(&functions.concat()), MANIFEST)).await.unwrap();
+    host.load(component(&wit, &module(&functions.concat()), MANIFEST), "test").await.unwrap();
     host
 }
 

@@ -14,7 +14,7 @@ async fn guest(body: &str) -> PluginHost {
            (func (export "test:guest/it@0.1.0#fine") (result i32) (i32.const 7))"#
     );
     let host = host().await;
-    host.load(component(&wit, &module(&functions), MANIFEST)).await.unwrap();
+    host.load(component(&wit, &module(&functions), MANIFEST), "test").await.unwrap();
     host
 }
 
@@ -47,7 +47,7 @@ async fn nothing_stays_from_one_call_to_the_next() {
         (func (export "test:guest/it@0.1.0#count") (result i32)
             (global.set $count (i32.add (global.get $count) (i32.const 1))) (global.get $count))"#;
     let host = host().await;
-    host.load(component(&wit, &module(functions), MANIFEST)).await.unwrap();
+    host.load(component(&wit, &module(functions), MANIFEST), "test").await.unwrap();
     for _ in 0..3 {
         assert_eq!(call(&host, "count", Vec::new()).await, Ok(Value::Number(1.0)));
     }
@@ -77,6 +77,6 @@ async fn a_pointer_out_of_memory_is_the_guests_trap() {
         (i32.store (i32.const 16) (i32.const 0x7ffffff0)) (i32.store (i32.const 20) (i32.const 0x7fffffff))
         (i32.const 16))"#;
     let host = host().await;
-    host.load(component(&wit, &module(functions), MANIFEST)).await.unwrap();
+    host.load(component(&wit, &module(functions), MANIFEST), "test").await.unwrap();
     assert_eq!(call(&host, "text", Vec::new()).await.unwrap_err().code, "trap");
 }

@@ -17,7 +17,7 @@ fn answering(n: u32) -> Vec<u8> {
 }
 
 async fn refusal(bytes: Vec<u8>) -> String {
-    host().await.load(bytes).await.unwrap_err().to_string()
+    host().await.load(bytes, "test").await.unwrap_err().to_string()
 }
 
 #[tokio::test]
@@ -61,29 +61,30 @@ async fn an_import_is_refused_and_named() {
 #[tokio::test]
 async fn only_listed_digests_are_accepted_where_unsigned_ones_are_not() {
     let bytes = answering(1);
-    let told = host_with(PluginSettings::default()).await.load(bytes.clone()).await.unwrap_err().to_string();
+    let told =
+        host_with(PluginSettings::default()).await.load(bytes.clone(), "test").await.unwrap_err().to_string();
     let digest = agamid_core::secret::sha256_hex(&bytes);
     assert!(told.contains(&format!("\"test:guest\" = \"{digest}\"")), "{told}");
     let digests = [("test:guest".to_owned(), digest)].into();
     let host = host_with(PluginSettings { digests, ..PluginSettings::default() }).await;
-    host.load(bytes).await.unwrap();
-    assert!(host.load(answering(2)).await.is_err(), "another component of the name");
+    host.load(bytes, "test").await.unwrap();
+    assert!(host.load(answering(2), "test").await.is_err(), "another component of the name");
     assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(1.0)), "the old one stays");
 }
 
 #[tokio::test]
 async fn a_new_version_takes_over_while_old_sets_keep_theirs_and_a_broken_one_changes_nothing() {
     let host = host().await;
-    host.load(answering(1)).await.unwrap();
+    host.load(answering(1), "test").await.unwrap();
     let (old, pins) = (host.current(), host.current().pins());
-    host.load(answering(2)).await.unwrap();
+    host.load(answering(2), "test").await.unwrap();
     assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(2.0)));
     assert_eq!(call_in(&old, &context(), "go", Vec::new()).await, Ok(Value::Number(1.0)));
     let pinned = host.pinned(&pins).await.unwrap();
     assert_eq!(call_in(&pinned, &context(), "go", Vec::new()).await, Ok(Value::Number(1.0)));
     assert_ne!(host.current().pins(), pins);
 
-    assert!(host.load(b"\0asm broken".to_vec()).await.is_err());
+    assert!(host.load(b"\0asm broken".to_vec(), "test").await.is_err());
     assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(2.0)));
     let gone = [("test:guest".to_owned(), "0".repeat(64))].into();
     let missing = host.pinned(&gone).await.err().unwrap();
@@ -97,7 +98,7 @@ async fn a_folder_is_read_and_a_rebuilt_file_goes_into_service() {
     std::fs::write(folder.path().join("broken.wasm"), b"broken").unwrap();
     std::fs::write(folder.path().join("README.md"), b"not a plugin").unwrap();
     let host = host().await;
-    host.load_folder(folder.path()).await.unwrap();
+    host.load_folder(folder.path(), false).await.unwrap();
     assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(1.0)));
     let mut changes = host.changes();
     changes.mark_unchanged();
@@ -124,7 +125,7 @@ async fn compiled_code_is_used_again_and_only_if_this_server_wrote_every_byte_of
     let file = || std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
     let start = async |secret: &str| {
         let host = keeping(folder.path(), secret).await;
-        host.load(answering(1)).await.unwrap();
+        host.load(answering(1), "test").await.unwrap();
         assert_eq!(call(&host, "go", Vec::new()).await, Ok(Value::Number(1.0)));
         std::fs::read(file()).unwrap()
     };
@@ -150,7 +151,7 @@ async fn compiled_code_is_used_again_and_only_if_this_server_wrote_every_byte_of
     std::fs::remove_file(file()).unwrap();
     let other = async || {
         let host = keeping(folder.path(), "another node").await;
-        host.load(answering(2)).await.unwrap();
+        host.load(answering(2), "test").await.unwrap();
         call(&host, "go", Vec::new()).await
     };
     assert_eq!(other().await, Ok(Value::Number(2.0)));

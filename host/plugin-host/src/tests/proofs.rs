@@ -29,7 +29,7 @@ async fn load(host: &PluginHost) {
         )
     };
     let core = module(&[function("check"), function("other")].concat());
-    host.load(component(&wit, &core, PROVING)).await.unwrap();
+    host.load(component(&wit, &core, PROVING), "test").await.unwrap();
 }
 
 fn credential(owner: Option<&PersonId>) -> Value {

@@ -199,6 +199,10 @@ impl<K: Keyspace> Backend for Ordered<K> {
         Box::pin(self.sweep_now(limit))
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move { self.keyspace.submit(Request::Ping).await.map(drop) })
     }

@@ -212,6 +212,10 @@ impl Backend for Postgres {
         Box::pin(self.inner.sweep(limit))
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.inner.ping())
     }

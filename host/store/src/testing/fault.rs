@@ -83,6 +83,10 @@ impl Backend for Breaking {
         Box::pin(self.write(self.sound.sweep(limit)))
     }
 
+    fn is_shared(&self) -> bool {
+        self.sound.is_shared()
+    }
+
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.write(self.sound.ping()))
     }

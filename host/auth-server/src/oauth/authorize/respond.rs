@@ -24,6 +24,9 @@ impl AuthServer {
                     Code::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
                     _ => StatusCode::BAD_REQUEST,
                 };
+                if status.is_server_error() {
+                    return self.web().failure_page(visit, status);
+                }
                 let page = ErrorPage {
                     status,
                     title: "This sign-in link does not work".to_owned(),

@@ -79,7 +79,7 @@ impl Connector {
         };
         // A commit that was acknowledged has to survive whatever the server's default says.
         let settings = format!(
-            "SET statement_timeout = {limit}; SET lock_timeout = {limit};
+            "SET client_min_messages = warning; SET statement_timeout = {limit}; SET lock_timeout = {limit};
              SET idle_in_transaction_session_timeout = {limit};
              SELECT set_config('synchronous_commit', 'on', false)
              WHERE current_setting('synchronous_commit', true) = 'off'",

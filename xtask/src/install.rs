@@ -24,6 +24,31 @@ pub(crate) fn node() -> bool {
     exists("node") && exists("npm")
 }
 
+/// The servers that the tests start for themselves: Debian package, program, what for.
+const SERVERS: [(&str, &str, &str); 3] = [
+    ("postgresql", "postgres", "the store of several nodes"),
+    ("slapd", "slapd", "the directory of people"),
+    ("redis-server", "redis-server", "the shared cache"),
+];
+
+/// Installs the servers that are missing; answers those that stay so.
+pub(crate) fn servers() -> Vec<&'static str> {
+    for (package, program, why) in SERVERS {
+        if !is_server(program) {
+            debian_packages(&[package], why);
+        }
+    }
+    SERVERS.iter().filter(|(_, program, _)| !is_server(program)).map(|(package, ..)| *package).collect()
+}
+
+/// Whether a server is on the path or where Debian puts it.
+fn is_server(program: &str) -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    exists(program)
+        || Path::new("/usr/sbin").join(program).exists()
+        || versions.into_iter().any(|version| version.path().join("bin").join(program).exists())
+}
+
 /// A cargo command of its own (`cargo-deny`), installed from crates.io when missing.
 pub(crate) fn cargo_tool(root: &Path, name: &str, version: &str) -> Result<(), Failure> {
     if exists(name) {

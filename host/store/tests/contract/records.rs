@@ -113,6 +113,51 @@ async fn a_unique_value_is_free_after_change_or_delete_in_the_same_batch_too(ben
     assert_eq!(bench.named("max").await, ["a"]);
 }
 
+/// A pet with a chip: a unique value in an index that has many.
+fn chipped(id: &str, chips: &[&str]) -> Pet {
+    Pet::new(id, id).tagged(chips)
+}
+
+async fn a_unique_value_of_an_index_with_many_has_one_holder(bench: Bench) {
+    let commit = async |pet: Pet| bench.store.commit(Batch::new().put(&pet, Expect::Any)).await;
+    commit(chipped("a", &["chip 1", "chip 2"])).await.unwrap();
+    let taken = commit(chipped("b", &["chip 2", "chip 3"])).await;
+    assert!(is_conflict(&taken), "{taken:?}");
+    assert_eq!(bench.version("b").await, None);
+    commit(chipped("b", &["chip 3"])).await.unwrap();
+    commit(chipped("a", &["chip 1"])).await.unwrap();
+    commit(chipped("b", &["chip 3", "chip 2"])).await.unwrap();
+    let holder = async |chip: &str| {
+        let found = bench.store.find::<Pet>("chip", chip).await.unwrap();
+        found.into_iter().map(|found| found.record.id).collect::<Vec<_>>()
+    };
+    assert_eq!((holder("1").await, holder("2").await), (vec!["a".to_owned()], vec!["b".to_owned()]));
+    bench.store.commit(Batch::new().delete::<Pet>("b", Expect::Any)).await.unwrap();
+    assert!(holder("2").await.is_empty());
+    commit(chipped("c", &["chip 2"]).ending_in(10)).await.unwrap();
+    bench.pass(10);
+    commit(chipped("d", &["chip 2"])).await.unwrap();
+    assert_eq!(holder("2").await, ["d"]);
+}
+
+async fn fifty_racing_for_a_unique_value_among_many_make_one_holder(bench: Bench) {
+    let tries = (0..50).map(|n| {
+        let store = bench.store.clone();
+        let (id, own) = (format!("{n}"), format!("chip own{n}"));
+        tokio::spawn(async move {
+            store.commit(Batch::new().put(&chipped(&id, &[&own, "chip 7"]), Expect::Absent)).await
+        })
+    });
+    let mut won = 0;
+    for one in tries.collect::<Vec<_>>() {
+        match one.await.unwrap() {
+            Ok(_) => won += 1,
+            other => assert!(is_conflict(&other), "{other:?}"),
+        }
+    }
+    assert_eq!((won, bench.store.find::<Pet>("chip", "7").await.unwrap().len()), (1, 1));
+}
+
 async fn fifty_racing_for_one_version_make_one_winner(bench: Bench) {
     bench.put(&Pet::new("a", "rex")).await;
     let racers = (0..50).map(|n| {
@@ -326,6 +371,8 @@ on_every_backend! {
     operations_see_the_ones_before_them
     a_unique_value_has_one_holder
     a_unique_value_is_free_after_change_or_delete_in_the_same_batch_too
+    a_unique_value_of_an_index_with_many_has_one_holder
+    fifty_racing_for_a_unique_value_among_many_make_one_holder
     fifty_racing_for_one_version_make_one_winner
     fifty_racing_for_one_unique_value_make_one_holder
     fifty_counting_with_retries_lose_no_count

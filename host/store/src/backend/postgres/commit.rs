@@ -17,14 +17,14 @@ use crate::one_time::{Consume, Consumption, Peeked, Tombstone};
 use crate::rules::{self, conflict};
 
 /// How often a flight that met another one is tried again.
-const TRIES: u32 = 8;
+const TRIES: u32 = 20;
 
 /// What a step was for, to say what failed.
 enum Purpose<'a> {
     Consume,
     Operation(&'a Operation),
-    Audit,
-    Tell,
+    /// Ours: locks, the audit chain, news.
+    Other,
 }
 
 /// A batch as steps.
@@ -56,6 +56,29 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Takes the locks that the operations will need, in one order for everybody: for batches that met another one
+    /// which had what they wanted, and wanted what they had.
+    fn locks(&mut self, inner: &Inner, batch: &Batch) -> Result<(), StoreError> {
+        let mut places: Vec<(&str, &str)> = batch
+            .operations
+            .iter()
+            .filter_map(|operation| match operation {
+                Operation::Put { document, .. } => Some((document.kind, document.key.as_str())),
+                Operation::Delete { kind, key, .. } | Operation::Require { kind, key, .. } => {
+                    Some((*kind, key.as_str()))
+                }
+                Operation::Issue(_) | Operation::Consume(_) => None,
+            })
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        for (kind, key) in places {
+            self.steps.push(Step::new(&inner.table(kind)?.sql.lock, vec![Box::new(key.to_owned())]));
+        }
+        self.mark(|| Purpose::Other);
+        Ok(())
+    }
+
     fn operations(&mut self, inner: &Inner, batch: &'a Batch, now: Timestamp) -> Result<(), StoreError> {
         for operation in &batch.operations {
             match operation {
@@ -79,12 +102,12 @@ impl<'a> Plan<'a> {
     /// The audit events, and news for other nodes.
     fn rest(&mut self, inner: &Inner, lane: &Lane, batch: &Batch, now: Timestamp) -> Result<(), StoreError> {
         self.end = super::audit::append(&mut self.steps, lane, &batch.audit, now)?;
-        self.mark(|| Purpose::Audit);
+        self.mark(|| Purpose::Other);
         if inner.tells && !batch.touched.is_empty() {
             for (kind, key) in &batch.touched {
                 self.steps.push(super::listen::tell(&inner.node, kind, key));
             }
-            self.mark(|| Purpose::Tell);
+            self.mark(|| Purpose::Other);
         }
         Ok(())
     }
@@ -166,7 +189,7 @@ impl Inner {
         rules::check_batch(batch)?;
         for attempt in 0..TRIES {
             let mut lane = self.lane().await?;
-            let outcome = self.in_time(self.attempt(&mut lane, batch)).await;
+            let outcome = self.in_time(self.attempt(&mut lane, batch, attempt > 0)).await;
             match give_back(lane, outcome).map_err(Failure::into_store_error)? {
                 Outcome::Landed(committed) => return Ok(committed),
                 Outcome::Refused => {
@@ -190,7 +213,7 @@ impl Inner {
         tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
     }
 
-    async fn attempt(&self, lane: &mut Lane, batch: &Batch) -> Result<Outcome, Failure> {
+    async fn attempt(&self, lane: &mut Lane, batch: &Batch, again: bool) -> Result<Outcome, Failure> {
         let now = self.env.now();
         let consumes = rules::consumes(batch);
         let mut plan = Plan::new();
@@ -198,6 +221,9 @@ impl Inner {
             one_time::consume(&mut plan.steps, consume, now)?;
         }
         plan.mark(|| Purpose::Consume);
+        if again {
+            plan.locks(self, batch)?;
+        }
         plan.operations(self, batch, now)?;
         plan.rest(self, lane, batch, now)?;
         if plan.steps.is_empty() {
@@ -245,7 +271,7 @@ impl Inner {
                 one_time::burn(&mut plan.steps, consume, now);
             }
         }
-        plan.mark(|| Purpose::Audit);
+        plan.mark(|| Purpose::Other);
         if let Some(refusal) = &batch.if_refused {
             plan.operations(self, refusal, now)?;
             plan.rest(self, lane, refusal, now)?;

@@ -33,6 +33,7 @@ pub(super) struct Sql {
     require_absent: [Arc<str>; 2],
     drop_entries: Arc<str>,
     add_entries: Arc<str>,
+    pub(super) lock: Arc<str>,
     pub(super) sweep: Arc<str>,
 }
 
@@ -261,6 +262,7 @@ impl Sql {
                  ON CONFLICT (index, value, key) DO NOTHING"
             )
             .into(),
+            lock: format!("SELECT 1 FROM {table} WHERE key = $1 FOR UPDATE").into(),
             sweep: format!(
                 "WITH old AS (SELECT key FROM {table} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
                               FOR UPDATE SKIP LOCKED),

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use agamid_core::jose::{SigningAlgorithm, SigningKey};
+use agamid_store::testing::PrivatePostgres;
 use serde_json::{Value, json};
 
 const PORT: u16 = 19_500;
@@ -34,7 +35,8 @@ struct Server {
 }
 
 impl Server {
-    fn start(folder: &std::path::Path) -> Self {
+    /// On its embedded store, or on a database.
+    fn start(folder: &std::path::Path, database: Option<&str>) -> Self {
         let (flows, plugins) = (folder.join("flows"), folder.join("plugins"));
         std::fs::create_dir_all(&plugins).unwrap();
         guest::install(&flows, &plugins);
@@ -43,6 +45,7 @@ impl Server {
         let mut child = Command::new(binary)
             .args(["demo", "--no-open", "--port", &PORT.to_string(), "--data", folder.to_str().unwrap()])
             .args(["--flows", flows.to_str().unwrap(), "--plugins", plugins.to_str().unwrap()])
+            .envs(database.map(|url| ("AGAMID_STORE__URL", url)))
             .env("AGAMID_LOG__LEVEL", "error")
             .env("AGAMID_LOCK__OAUTH__REFRESH_GRACE", "0")
             .current_dir(folder)
@@ -183,10 +186,10 @@ async fn service(http: &reqwest::Client, algorithm: &str, format: &str) -> (Stri
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Server::start(folder.path());
+    let first = Server::start(folder.path(), None);
     println!("first start to ready: {} ms", first.started_in.as_millis());
     first.stop();
-    let server = Server::start(folder.path());
+    let server = Server::start(folder.path(), None);
     println!(
         "restart to ready: {} ms, idle memory {:.1} MiB",
         server.started_in.as_millis(),
@@ -207,19 +210,51 @@ async fn main() {
         drop(agamid_identity::password::hash_password(&env, "demo-alice-123").unwrap());
     });
 
-    println!("\nserver, {CONNECTIONS} connections");
-    let http = http();
+    println!("\nserver, {CONNECTIONS} connections, embedded store");
+    serve(&server, &http(), hashes).await;
+    beside_a_spinning_plugin(&http()).await;
+    server.stop();
+    on_postgres(hashes).await;
+}
+
+/// The same on a PostgreSQL beside it, which syncs.
+async fn on_postgres(hashes: f64) {
+    let database = match PrivatePostgres::start(true) {
+        Ok(database) => database,
+        Err(reason) => return println!("\nno figures on PostgreSQL: {reason}"),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), Some(&database.database().unwrap()));
+    println!("\nserver, {CONNECTIONS} connections, PostgreSQL on the same cores");
+    serve(&server, &http(), hashes).await;
+    server.stop();
+}
+
+/// How many of the reads of cached records found one, in percent.
+async fn hit_rate(http: &reqwest::Client) -> f64 {
+    let url = format!("http://127.0.0.1:{}/metrics", PORT + 1);
+    let metrics = http.get(url).send().await.unwrap().text().await.unwrap();
+    let count = |result: &str| -> f64 {
+        let lines = metrics.lines().filter(|line| line.starts_with("agamid_store_cache_reads_total"));
+        let lines = lines.filter(|line| line.contains(result));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    };
+    100.0 * count("\"hit\"") / (count("\"hit\"") + count("\"miss\"")).max(1.0)
+}
+
+/// The figures of one server under load.
+async fn serve(server: &Server, http: &reqwest::Client, hashes: f64) {
     for (what, path) in [("discovery", "/.well-known/openid-configuration"), ("keys", "/oauth2/jwks")] {
         let (client, url) = (http.clone(), format!("{}{path}", issuer()));
         let one = move |_| {
             let request = client.get(&url).send();
             async move { drop(request.await.unwrap().bytes().await.unwrap()) }
         };
-        report(what, measure(&server, one).await);
+        report(what, measure(server, one).await);
     }
     let mut token = String::new();
     for (algorithm, format) in [("RS256", "opaque"), ("RS256", "jwt"), ("ES256", "jwt"), ("EdDSA", "jwt")] {
-        let (id, secret) = service(&http, algorithm, format).await;
+        let (id, secret) = service(http, algorithm, format).await;
         let client = http.clone();
         let fields = vec![
             ("grant_type", "client_credentials".to_owned()),
@@ -240,7 +275,7 @@ async fn main() {
             }
         };
         let name = if format == "jwt" { algorithm } else { "opaque" };
-        report(&format!("client_credentials {name}"), measure(&server, one).await);
+        report(&format!("client_credentials {name}"), measure(server, one).await);
     }
     let (client, url) = (http.clone(), format!("{}/oauth2/introspect", issuer()));
     let one = move |_| {
@@ -248,18 +283,18 @@ async fn main() {
         let request = request.form(&[("token", &token)]).send();
         async move { assert!(request.await.unwrap().text().await.unwrap().contains("true")) }
     };
-    report("introspection", measure(&server, one).await);
+    report("introspection", measure(server, one).await);
 
     let mut sessions = Vec::new();
     for _ in 0..CONNECTIONS {
-        let (session, code) = journey::log_in(&http).await;
-        journey::redeem(&http, &code).await;
+        let (session, code) = journey::log_in(http).await;
+        journey::redeem(http, &code).await;
         sessions.push(session);
     }
     let sessions = Arc::new(sessions);
     let mut chains = Vec::new();
     for session in sessions.iter() {
-        let tokens = journey::by_session(&http, session).await;
+        let tokens = journey::by_session(http, session).await;
         chains.push(tokio::sync::Mutex::new(text(&tokens, "refresh_token")));
     }
     let (client, chains) = (http.clone(), Arc::new(chains));
@@ -276,19 +311,19 @@ async fn main() {
             *token = next;
         }
     };
-    report("refresh (rotation, ID token RS256)", measure(&server, one).await);
+    report("refresh (rotation, ID token RS256)", measure(server, one).await);
     let (client, known) = (http.clone(), Arc::clone(&sessions));
     let one = move |worker: usize| {
         let (client, known) = (client.clone(), Arc::clone(&known));
         async move { drop(journey::by_session(&client, &known[worker]).await) }
     };
-    report("code flow by session (2 requests)", measure(&server, one).await);
+    report("code flow by session (2 requests)", measure(server, one).await);
     let (client, known) = (http.clone(), Arc::clone(&sessions));
     let one = move |worker: usize| {
         let (client, known) = (client.clone(), Arc::clone(&known));
         async move { journey::full(&client, &known[worker]).await }
     };
-    let (flows, cpu) = measure(&server, one).await;
+    let (flows, cpu) = measure(server, one).await;
     report("full code flow (8 requests, 2 x RS256)", (flows, cpu));
     report("  of these, requests", (flows * 8.0, cpu / 8.0));
     let client = http.clone();
@@ -296,12 +331,11 @@ async fn main() {
         let client = client.clone();
         async move { drop(journey::log_in(&client).await) }
     };
-    let (logins, cpu) = measure(&server, one).await;
+    let (logins, cpu) = measure(server, one).await;
     report("password login, to the code (4 requests)", (logins, cpu));
     println!("  beside raw argon2id on all cores: {:.0} %", 100.0 * logins / hashes);
-    println!("\nmemory after load: {:.1} MiB", server.memory());
-    beside_a_spinning_plugin(&http).await;
-    server.stop();
+    println!("memory after load: {:.1} MiB", server.memory());
+    println!("reads of cached records that found one: {:.2} %", hit_rate(http).await);
 }
 
 /// How long logins take while nothing else happens, and while four callers keep a plugin spinning.

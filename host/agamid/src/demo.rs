@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::cli::DemoOptions;
 use crate::compose::compose;
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, StoreConfig};
 use crate::{listen, out, seed_hash, serve, telemetry};
 
 /// People of the demo; the password of each is `demo-<name>-123`.
@@ -117,7 +117,10 @@ fn configure(base: NodeConfig, options: &DemoOptions, data: &Path, env: &Env) ->
     let scheme = if config.public.tls.is_some() { "https" } else { "http" };
     config.public.issuer = format!("{scheme}://localhost:{}", options.port);
     config.admin.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port + 1));
-    config.store.url = format!("sled:{}", data.join("store").display());
+    // A database can be tried by AGAMID_STORE__URL.
+    if config.store.url == StoreConfig::default().url {
+        config.store.url = format!("sled:{}", data.join("store").display());
+    }
     config.secrets.envelope_key_file = data.join("envelope.key");
     EnvelopeKey::load_or_create(&config.secrets.envelope_key_file, env).map_err(|error| error.to_string())?;
     config.flows.dir = folder(options.flows.as_ref(), FLOWS, "--flows")?;

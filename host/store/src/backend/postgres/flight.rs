@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use agamid_core::BoxFuture;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
@@ -48,8 +49,7 @@ pub(super) async fn fly(lane: &mut Lane, begin: Begin, steps: &[Step]) -> Landed
     let client = lane.client();
     // One statement is a transaction by itself.
     let alone = begin == Begin::New && steps.len() == 1;
-    let mut flight: Vec<Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + '_>>> =
-        Vec::with_capacity(steps.len() + 2);
+    let mut flight: Vec<BoxFuture<'_, Result<Vec<Row>, Error>>> = Vec::with_capacity(steps.len() + 2);
     if begin == Begin::New && !alone {
         flight.push(Box::pin(simple(client, "BEGIN ISOLATION LEVEL READ COMMITTED")));
     }

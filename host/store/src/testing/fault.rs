@@ -28,7 +28,16 @@ impl Store {
     /// later one. Reads go on.
     #[must_use]
     pub fn breaking_at(&self, n: u64, fault: Fault) -> Store {
-        self.wrapped(|sound| Arc::new(Breaking { sound, n, fault, writes: AtomicU64::new(0) }))
+        self.wrapped(|sound| Arc::new(Breaking { sound, n, fault, writes: Arc::default() }))
+    }
+
+    /// The same store, and a count of the writes that were tried through the new handle.
+    #[must_use]
+    pub fn counting(&self) -> (Store, Arc<AtomicU64>) {
+        let writes = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&writes);
+        let breaking = |sound| Breaking { sound, n: u64::MAX, fault: Fault::Lost, writes: counted };
+        (self.wrapped(|sound| Arc::new(breaking(sound))), writes)
     }
 }
 
@@ -36,7 +45,7 @@ struct Breaking {
     sound: Arc<dyn Backend>,
     n: u64,
     fault: Fault,
-    writes: AtomicU64,
+    writes: Arc<AtomicU64>,
 }
 
 impl Breaking {

@@ -158,6 +158,7 @@ pub(crate) async fn compose(
     let admin = agamid_config_api::router(ConfigApiParts {
         store: store.clone(),
         engine: engine.clone(),
+        identity,
         outbox,
         auth_server: auth_server.clone(),
         verifier: Arc::new(auth_server.clone()),

@@ -22,7 +22,7 @@ const PEOPLE: [(&str, &str, &str); 3] =
 /// How long the admin token of a demo lives.
 const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What the demo's command line and service may do.
-const ADMIN_SCOPES: [&str; 7] = [
+const ADMIN_SCOPES: [&str; 13] = [
     "config.projects.read",
     "config.projects.write",
     "config.outbox.read",
@@ -30,6 +30,12 @@ const ADMIN_SCOPES: [&str; 7] = [
     "config.clients.write",
     "config.keys.read",
     "config.keys.write",
+    "config.users.read",
+    "config.users.write",
+    "config.sessions.read",
+    "config.sessions.write",
+    "config.consents.read",
+    "config.consents.write",
 ];
 /// What the environment may change (`AGAMID_LOG__LEVEL=debug`).
 const BASE: &str = r#"

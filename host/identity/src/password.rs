@@ -290,6 +290,11 @@ impl Passwords {
 
     /// Sets a hash that was computed elsewhere, in any of the forms of [`HashError::Unknown`].
     pub async fn set_hash(&self, person: &Person, text: &str) -> Result<(), IdentityError> {
+        self.import_hash(person, text, "server").await
+    }
+
+    /// As [`Passwords::set_hash`], by somebody.
+    pub async fn import_hash(&self, person: &Person, text: &str, actor: &str) -> Result<(), IdentityError> {
         let hash = Hash::parse(text).map_err(IdentityError::Hash)?;
         if let (true, Some(shape)) = (self.settings.hide_imported, hash.shape()) {
             let known = self.shapes_in_store().await?;
@@ -298,7 +303,7 @@ impl Passwords {
                 return Err(IdentityError::TooManyShapes { shape: shape.to_string(), known });
             }
         }
-        self.write(person, text.trim().to_owned(), "server").await?;
+        self.write(person, text.trim().to_owned(), actor).await?;
         *self.shapes.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
     }

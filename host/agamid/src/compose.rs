@@ -113,6 +113,7 @@ pub(crate) async fn compose(
         settings: plugin_settings,
     })
     .map_err(|e| text(&e))?;
+    identity.set_hooks(plugins.hooks());
     for component in shipped_plugins() {
         plugins.load_trusted(component).await.map_err(|e| text(&e))?;
     }

@@ -78,11 +78,10 @@ impl Identity {
         })
     }
 
-    /// Asks an operator's own code, where it has rules.
-    #[must_use]
-    pub fn with_hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
-        self.passwords.with_hooks(hooks);
-        self
+    /// Asks an operator's own code, where it has rules: from now on, by all clones. Only the first such call counts; it
+    /// answers whether it did.
+    pub fn set_hooks(&self, hooks: Arc<dyn Hooks>) -> bool {
+        self.passwords.set_hooks(hooks)
     }
 
     /// Keeps the counters of addresses elsewhere than in this process.

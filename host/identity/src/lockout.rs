@@ -25,7 +25,9 @@ use agamid_core::Env;
 use agamid_core::id::{OrgId, PersonId};
 use agamid_core::secret::sha256_hex;
 use agamid_core::time::Timestamp;
-use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Scan, Store, StoreError, Versioned};
+use agamid_store::{
+    AuditEvent, Batch, Expect, Index, IndexEntry, Record, Scan, Store, StoreError, Versioned,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::IdentityError;

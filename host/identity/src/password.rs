@@ -11,7 +11,7 @@ pub mod policy;
 mod pool;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use agamid_core::Env;
@@ -56,7 +56,8 @@ pub struct Passwords {
     persons: Persons,
     credentials: Credentials,
     settings: PasswordSettings,
-    hooks: Option<Arc<dyn Hooks>>,
+    /// Set once the rest of the server stands.
+    hooks: Arc<OnceLock<Arc<dyn Hooks>>>,
     pool: Pool,
     /// What a password of nobody is compared with.
     dummy: Arc<str>,
@@ -115,11 +116,11 @@ impl Passwords {
     ) -> Self {
         let dummy = nobodys_hash(&env).into();
         let (pool, shapes) = (Pool::new(), Arc::default());
-        Self { env, store, persons, credentials, settings, hooks: None, pool, dummy, shapes }
+        Self { env, store, persons, credentials, settings, hooks: Arc::default(), pool, dummy, shapes }
     }
 
-    pub(crate) fn with_hooks(&mut self, hooks: Arc<dyn Hooks>) {
-        self.hooks = Some(hooks);
+    pub(crate) fn set_hooks(&self, hooks: Arc<dyn Hooks>) -> bool {
+        self.hooks.set(hooks).is_ok()
     }
 
     /// How many hashes were computed since the start.
@@ -217,7 +218,7 @@ impl Passwords {
         if kept > 0 && self.was_used(&person.id, current, password, kept).await? {
             found.push(Violation::Used(kept));
         }
-        if let Some(hooks) = &self.hooks {
+        if let Some(hooks) = self.hooks.get() {
             let by = if by == ChangedBy::Person { "person" } else { "administrator" };
             found.extend(hook::objections(&**hooks, person, password, by).await);
         }

@@ -18,7 +18,7 @@ struct Request<'a> {
     person: Asked<'a>,
     organisation: &'a str,
     /// `person` or `administrator`.
-    changed_by: &'a str,
+    actor: &'a str,
 }
 
 /// Whose password it is to be.
@@ -49,7 +49,7 @@ pub(crate) async fn objections(
     hooks: &dyn Hooks,
     person: &Person,
     password: &str,
-    changed_by: &str,
+    actor: &str,
 ) -> Vec<Violation> {
     if !hooks.has(HookPoint::PasswordPolicy) {
         return Vec::new();
@@ -60,7 +60,7 @@ pub(crate) async fn objections(
         email: person.email.as_deref(),
         name: person.display_name(),
     };
-    let request = Request { password, person: asked, organisation: person.organisation.as_str(), changed_by };
+    let request = Request { password, person: asked, organisation: person.organisation.as_str(), actor };
     let answer = match serde_json::to_value(&request) {
         Ok(request) => {
             hooks.call(HookPoint::PasswordPolicy, request).await.map_err(|error| error.to_string())

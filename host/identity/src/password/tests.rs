@@ -14,9 +14,9 @@ async fn house(rules: PasswordSettings, hooks: Option<Value>) -> (Identity, Arc<
     let store = Store::memory(env.clone()).await.unwrap();
     let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
     let settings = IdentitySettings { password: rules, ..IdentitySettings::default() };
-    let mut identity = Identity::new(IdentityParts { env, store, sealer, settings }).unwrap();
+    let identity = Identity::new(IdentityParts { env, store, sealer, settings }).unwrap();
     if let Some(answer) = hooks {
-        identity = identity.with_hooks(Arc::new(Answering(answer)));
+        assert!(identity.set_hooks(Arc::new(Answering(answer))));
     }
     let organisation = identity.organisations.ensure_default().await.unwrap();
     let new = NewPerson { username: "alice".into(), ..NewPerson::default() };

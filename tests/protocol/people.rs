@@ -193,10 +193,10 @@ async fn sessions_are_listed_and_ended_on_the_command_line() {
     let browser = Browser::new(&server);
     let (_, id) = alice(&server, &browser, "openid").await;
     let run = |arguments: &[&str]| {
-        let arguments = arguments.iter().copied().chain(["--server", &server.admin()]).collect::<Vec<_>>();
         let command = std::process::Command::new(binary())
-            .args(["session"])
+            .arg("session")
             .args(arguments)
+            .args(["--server", &server.admin()])
             .env("AGAMID_TOKEN", server.admin_token())
             .output()
             .unwrap();

@@ -322,7 +322,7 @@ impl Lockout {
         origin: &Origin,
         mut batch: Batch,
     ) -> Result<Batch, IdentityError> {
-        let known = origin.browser.as_deref().map(|browser| known_key(person, browser));
+        let known = origin.browser.as_deref().map(|browser| known_key(person.as_str(), browser));
         for key in [Some(account_key(&Account::of_person(person))), known.clone()].into_iter().flatten() {
             if self.store.get::<FailuresRecord>(&key).await?.is_some() {
                 batch = batch.delete::<FailuresRecord>(&key, Expect::Any);
@@ -343,8 +343,9 @@ impl Lockout {
         account: &Account,
         origin: &Origin,
     ) -> Result<Option<String>, IdentityError> {
-        let (Some(person), Some(browser)) = (&account.person, &origin.browser) else { return Ok(None) };
-        let key = known_key(person, browser);
+        let Some(browser) = &origin.browser else { return Ok(None) };
+        // Nobody knows a browser, but is looked up like everybody.
+        let key = known_key(&account.key, browser);
         Ok(self.store.get::<KnownBrowserRecord>(&key).await?.map(|_| key))
     }
 
@@ -404,8 +405,8 @@ fn account_key(account: &Account) -> String {
     format!("account:{}", account.key)
 }
 
-fn known_key(person: &PersonId, browser: &str) -> String {
-    format!("known:{person}:{browser}")
+fn known_key(account: &str, browser: &str) -> String {
+    format!("known:{account}:{browser}")
 }
 
 fn address_key(address: IpAddr) -> String {

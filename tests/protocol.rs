@@ -9,6 +9,7 @@ mod explain;
 mod introspect;
 mod metadata;
 mod par;
+mod people;
 mod refresh;
 mod register;
 mod revoke;

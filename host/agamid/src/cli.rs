@@ -55,6 +55,19 @@ pub(crate) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// Where people are signed in, on a running server. The access token (scope config.sessions.read or
+    /// config.sessions.write) comes from AGAMID_TOKEN.
+    Session {
+        /// What to do with them.
+        #[command(subcommand)]
+        tool: SessionTool,
+        /// The admin listener of a running server.
+        #[arg(long, global = true, default_value = "http://127.0.0.1:8081")]
+        server: String,
+        /// Print JSON.
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// Tools for flow authors; no server needed.
     Flow {
         /// Which tool.
@@ -83,6 +96,25 @@ pub(crate) enum KeyTool {
     Revoke {
         /// Its id.
         kid: String,
+    },
+}
+
+/// `agamid session …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionTool {
+    /// The sessions of a person, the one used last first.
+    List {
+        /// The person's id.
+        person: String,
+    },
+    /// Ends a session, or all of a person, and with them the tokens that came from them.
+    Revoke {
+        /// The session's id.
+        #[arg(required_unless_present = "person", conflicts_with = "person")]
+        session: Option<String>,
+        /// All sessions of the person with this id.
+        #[arg(long)]
+        person: Option<String>,
     },
 }
 

@@ -119,6 +119,7 @@ pub(crate) async fn compose(
         settings: plugin_settings,
     })
     .map_err(|e| text(&e))?;
+    identity.set_hooks(plugins.hooks());
     for component in shipped_plugins() {
         plugins.load_shipped(component).await.map_err(|e| text(&e))?;
     }
@@ -170,6 +171,7 @@ pub(crate) async fn compose(
     let admin = agamid_config_api::router(ConfigApiParts {
         store: store.clone(),
         engine: engine.clone(),
+        identity,
         outbox,
         auth_server: auth_server.clone(),
         plugins,

@@ -22,7 +22,7 @@ const PEOPLE: [(&str, &str, &str); 3] =
 /// How long the admin token of a demo lives.
 const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What the demo's command line and service may do.
-const ADMIN_SCOPES: [&str; 9] = [
+const ADMIN_SCOPES: &[&str] = &[
     "config.projects.read",
     "config.projects.write",
     "config.plugins.read",
@@ -32,6 +32,12 @@ const ADMIN_SCOPES: [&str; 9] = [
     "config.clients.write",
     "config.keys.read",
     "config.keys.write",
+    "config.users.read",
+    "config.users.write",
+    "config.sessions.read",
+    "config.sessions.write",
+    "config.consents.read",
+    "config.consents.write",
 ];
 /// What the environment may change (`AGAMID_LOG__LEVEL=debug`).
 const BASE: &str = r#"
@@ -127,7 +133,7 @@ fn configure(base: NodeConfig, options: &DemoOptions, data: &Path, env: &Env) ->
     config.flows.watch = config.flows.dir.is_some();
     config.plugins.dir = folder(options.plugins.as_ref(), PLUGINS, "--plugins")?;
     let port = options.port + 2;
-    let scopes = ADMIN_SCOPES.map(|scope| format!("\"{scope}\"")).join(", ");
+    let scopes = ADMIN_SCOPES.iter().map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(", ");
     let seed = format!(
         r#"
         [flows]

@@ -10,7 +10,7 @@
 //! | `lsp.rs` | `agamid lsp` |
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
-//! | `explain.rs`, `key.rs` | `agamid explain`, `agamid key`: through `admin_client.rs` |
+//! | `explain.rs`, `key.rs`, `session.rs` | `agamid explain`, `key`, `session`: through `admin_client.rs` |
 //! | `flow.rs` | `agamid flow …` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
@@ -29,6 +29,7 @@ mod lsp;
 mod out;
 mod seed;
 mod serve;
+mod session;
 mod settings;
 mod telemetry;
 mod tls;
@@ -77,6 +78,7 @@ fn run(command: cli::Command) -> Result<(), Exit> {
         cli::Command::Init { dir } => on_runtime(async { init::init(dir).await.map_err(Exit::Failed) }),
         cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, &server, json)),
         cli::Command::Key { tool, server, json } => on_runtime(key::key(tool, &server, json)),
+        cli::Command::Session { tool, server, json } => on_runtime(session::session(tool, &server, json)),
         cli::Command::Flow { tool } => flow::run(tool),
     }
 }

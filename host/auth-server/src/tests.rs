@@ -13,7 +13,7 @@ use agamid_flow_engine::agama_lang::effect::{Call, CallError};
 use agamid_flow_engine::agama_lang::value::Value as FlowValue;
 use agamid_flow_engine::ports::{CallContext, Pins, RoutineSet, Routines};
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
-use agamid_identity::session::NewSession;
+use agamid_identity::session::{Device, NewSession};
 use agamid_identity::{Identity, IdentityParts, IdentitySettings, NewPerson, Person, Session};
 use agamid_store::{Batch, Expect, OneTime, Purpose, Store};
 use agamid_web::{Web, WebConfig};
@@ -133,6 +133,7 @@ impl House {
             browser: "b".into(),
             amr: vec!["pwd".into()],
             acr: "agama_x".into(),
+            device: Device::default(),
         };
         let (session, _, batch) = identity.sessions.start(session, false, Batch::new()).await.unwrap();
         store.commit(batch).await.unwrap();
@@ -292,7 +293,9 @@ impl House {
                 let session = Session { person: PersonId::generate(&self.env), ..session };
                 self.store.commit(Batch::new().put(&session, Expect::Any)).await.unwrap();
             }
-            "consent revoked" => self.identity.consents.revoke(&self.person.id, "shop").await.unwrap(),
+            "consent revoked" => {
+                self.identity.consents.revoke(&self.person, "shop", "test").await.unwrap();
+            }
             "family revoked" => {
                 self.server.revoke_family(self.family.as_str(), "shop", "test").await.unwrap();
             }

@@ -1,7 +1,7 @@
 //! Checking access tokens, for our own APIs.
 
 use agamid_core::BoxFuture;
-use agamid_core::id::{PersonId, SessionId};
+use agamid_core::id::{FamilyId, PersonId, SessionId};
 use agamid_core::ports::{Caller, RequestFacts, TokenRefusal, TokenVerifier};
 use agamid_identity::{OrgScope, Person};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -53,8 +53,9 @@ impl AuthServer {
         if let Some(id) = &token.person {
             let found = self.identity().persons.get(&OrgScope::All, id).await?;
             let Some(found) = found.filter(|person| !person.disabled) else { return Ok(None) };
+            let then = token.family.as_ref().map_or(token.issued_at, FamilyId::made_at);
             if client.require_consent
-                && !self.identity().consents.covers(id, &token.client, &token.scopes).await?
+                && !self.identity().consents.covers_since(id, &token.client, &token.scopes, then).await?
             {
                 return Ok(None);
             }

@@ -11,16 +11,28 @@
 //! | `GET /config/v1/explain?url=…` | `config.clients.read` |
 //! | `GET /config/v1/keys` | `config.keys.read` |
 //! | `POST /config/v1/keys/rotate`, `DELETE /config/v1/keys/{kid}` | `config.keys.write` |
+//! | `GET /config/v1/sessions?person=…` | `config.sessions.read` |
+//! | `DELETE /config/v1/sessions?person=…`, `DELETE /config/v1/sessions/{id}` | `config.sessions.write` |
+//! | `GET /config/v1/consents?person=…` | `config.consents.read` |
+//! | `DELETE /config/v1/consents/{client}?person=…` | `config.consents.write` |
+//! | `GET /config/v1/lockouts`, `GET /config/v1/users/{id}/credentials` | `config.users.read` |
+//! | `DELETE /config/v1/lockouts/{id}`, `PUT /config/v1/users/{id}/password` | `config.users.write` |
+//! | `PATCH`, `DELETE /config/v1/users/{id}/credentials/{credential}` | `config.users.write` |
 //!
 //! To add a resource: a file beside `projects.rs`, its routes in [`router`], a row in `docs/operate.md`.
 
 mod authorize;
+mod consents;
+mod credentials;
 mod explain;
 mod health;
 mod keys;
+mod lockouts;
 mod outbox;
+mod people;
 mod plugins;
 mod projects;
+mod sessions;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,6 +40,7 @@ use std::sync::atomic::AtomicBool;
 use agamid_auth_server::AuthServer;
 use agamid_core::ports::TokenVerifier;
 use agamid_flow_engine::Engine;
+use agamid_identity::Identity;
 use agamid_plugin_host::PluginHost;
 use agamid_store::Store;
 use agamid_store::outbox::Outbox;
@@ -35,7 +48,7 @@ use agamid_web::Problem;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -50,6 +63,8 @@ pub struct ConfigApiParts {
     pub engine: Engine,
     /// Messages kept instead of sent; absent where they are sent.
     pub outbox: Option<Outbox>,
+    /// People.
+    pub identity: Identity,
     /// Explains authorization requests, keeps the signing keys.
     pub auth_server: AuthServer,
     /// The plugins.
@@ -81,6 +96,18 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .route("/config/v1/keys", get(keys::list))
         .route("/config/v1/keys/rotate", post(keys::rotate))
         .route("/config/v1/keys/{kid}", delete(keys::revoke))
+        .route("/config/v1/sessions", get(sessions::list).delete(sessions::revoke_all))
+        .route("/config/v1/sessions/{id}", delete(sessions::revoke))
+        .route("/config/v1/consents", get(consents::list))
+        .route("/config/v1/consents/{client}", delete(consents::revoke))
+        .route("/config/v1/lockouts", get(lockouts::list))
+        .route("/config/v1/lockouts/{id}", delete(lockouts::clear))
+        .route("/config/v1/users/{id}/credentials", get(credentials::list))
+        .route(
+            "/config/v1/users/{id}/credentials/{credential}",
+            patch(credentials::rename).delete(credentials::remove),
+        )
+        .route("/config/v1/users/{id}/password", put(credentials::set_password))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such resource"))
         .layer(DefaultBodyLimit::max(MAX_ARCHIVE))
         .layer(CatchPanicLayer::new())

@@ -24,6 +24,12 @@ macro_rules! ids {
                 (id.to_string() == text).then(|| Self(text.to_owned()))
             }
 
+            /// When it was made, by its own word.
+            pub fn made_at(&self) -> crate::time::Timestamp {
+                let time = self.0.parse::<ulid::Ulid>().map_or(0, |id| id.timestamp_ms());
+                crate::time::Timestamp(i64::try_from(time).unwrap_or(i64::MAX))
+            }
+
             /// The 26 characters.
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -10,7 +10,7 @@
 //! | [`seal`] | sealed values and MACs under the envelope key |
 //! | [`jose`] | signing keys and JWTs |
 //! | [`blame`] | [`blame::Blame`]: peer, caller or us |
-//! | [`ports`] | traits to the outside: mail, SMS, token verification |
+//! | [`ports`] | traits to the outside: mail, SMS, token verification, hooks |
 //! | [`outgoing`] | HTTP to addresses that others named, behind a guard |
 //!
 //! To add a port: a trait in `ports.rs`, an implementation beside it or in the binary, wired in `compose.rs`.

@@ -88,3 +88,42 @@ pub trait TokenVerifier: Send + Sync {
         scope: &'a str,
     ) -> BoxFuture<'a, Result<Caller, TokenRefusal>>;
 }
+
+/// A place where an operator's own code is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HookPoint {
+    /// Whether a new password may be set.
+    PasswordPolicy,
+}
+
+impl HookPoint {
+    /// Its name in settings and in plugins.
+    pub fn name(self) -> &'static str {
+        match self {
+            HookPoint::PasswordPolicy => "password-policy",
+        }
+    }
+}
+
+/// Asks an operator's own code. What goes in and comes out is typed where the call is made.
+pub trait Hooks: Send + Sync {
+    /// Whether anybody is asked here. Where nobody is, the call is left out.
+    fn has(&self, point: HookPoint) -> bool;
+
+    /// The answer. A caller that gets none refuses what it asked about.
+    fn call(
+        &self,
+        point: HookPoint,
+        request: serde_json::Value,
+    ) -> BoxFuture<'_, Result<serde_json::Value, HookError>>;
+}
+
+/// A hook gave no answer; the reason is for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the hook {point} failed: {reason}")]
+pub struct HookError {
+    /// Which.
+    pub point: &'static str,
+    /// Why.
+    pub reason: String,
+}

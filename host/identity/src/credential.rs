@@ -1,27 +1,40 @@
 //! What people prove themselves with: hashed where we only compare, sealed where we need it back.
+//!
+//! A person has at most one of each kind; a new one takes the old one's place, and of two that are added at once one wins.
+
+mod recovery;
 
 use agamid_core::Env;
 use agamid_core::id::{CredentialId, OrgId, PersonId};
 use agamid_core::seal::Sealer;
 use agamid_core::secret::Secret;
 use agamid_core::time::Timestamp;
-use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store, StoreError};
+use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store, StoreError, Versioned};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::IdentityError;
+use crate::organisation::OrgScope;
+use crate::password::hash::{Hash, Shape};
 use crate::person::Person;
+
+pub use recovery::RecoveryCodes;
 
 /// What kind of credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
-    /// A password, as an argon2id hash.
+    /// A password, as an argon2id hash, or as one that was imported.
     Password,
     /// The seed of an authenticator app, sealed.
     Totp,
+    /// Codes for when everything else is lost, each used once, as hashes.
+    Recovery,
 }
+
+/// All kinds.
+const KINDS: [CredentialKind; 3] = [CredentialKind::Password, CredentialKind::Totp, CredentialKind::Recovery];
 
 impl CredentialKind {
     /// Its name, as flows and records write it.
@@ -29,6 +42,7 @@ impl CredentialKind {
         match self {
             CredentialKind::Password => "password",
             CredentialKind::Totp => "totp",
+            CredentialKind::Recovery => "recovery",
         }
     }
 
@@ -51,7 +65,7 @@ pub struct Credential {
     pub kind: CredentialKind,
     /// What its owner calls it.
     pub label: Option<String>,
-    /// A PHC string, or the sealed secret in base64.
+    /// A password hash, the sealed secret in base64, or the hashes of recovery codes.
     pub(crate) material: String,
     /// The highest step (counter) accepted so far: what was used once is not accepted again.
     pub last_step: Option<u64>,
@@ -69,13 +83,27 @@ impl std::fmt::Debug for Credential {
 
 impl Record for Credential {
     const KIND: &'static str = "credential";
-    const INDEXES: &'static [Index] = &[Index::shared("person")];
+    const INDEXES: &'static [Index] =
+        &[Index::shared("person"), Index::unique("single"), Index::shared("imported")];
     fn key(&self) -> String {
         self.id.to_string()
     }
 
     fn indexes(&self) -> Vec<IndexEntry> {
-        vec![IndexEntry::new("person", person_key(&self.person, self.kind))]
+        let mut entries = vec![
+            IndexEntry::new("person", person_key(&self.person, self.kind)),
+            IndexEntry::new("single", person_key(&self.person, self.kind)),
+        ];
+        entries.extend(self.shape().map(|shape| IndexEntry::new("imported", shape.to_string())));
+        entries
+    }
+}
+
+impl Credential {
+    /// What checking it costs, where it is an imported password hash.
+    pub(crate) fn shape(&self) -> Option<Shape> {
+        let is_password = self.kind == CredentialKind::Password;
+        is_password.then(|| Hash::parse(&self.material).ok()?.shape()).flatten()
     }
 }
 
@@ -93,6 +121,12 @@ pub struct Credentials {
 
 /// How often a lost race is run again.
 const TRIES: usize = 20;
+/// The longest label, in characters.
+const MOST_LABEL: usize = 100;
+
+fn is_label(label: &str) -> bool {
+    label.chars().count() <= MOST_LABEL && !label.chars().any(char::is_control)
+}
 
 impl Credentials {
     fn aad(person: &PersonId, id: &CredentialId) -> Vec<u8> {
@@ -125,18 +159,53 @@ impl Credentials {
         Ok(credential)
     }
 
-    /// Writes a credential in place of those of its kind.
+    /// Writes a credential in place of the one of its kind.
     pub(crate) async fn replace(&self, credential: &Credential) -> Result<(), IdentityError> {
-        let key = person_key(&credential.person, credential.kind);
-        let mut batch = Batch::new();
-        for old in self.store.find::<Credential>("person", &key).await? {
+        for _ in 0..TRIES {
+            let old = self.all_of(&credential.person, credential.kind).await?;
+            let actor = credential.person.as_str();
+            let batch = self.replacing(credential, &old, actor, Batch::new());
+            match self.store.commit(batch).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(IdentityError::Busy)
+    }
+
+    /// Adds to `batch` what puts a credential into the place of `old`.
+    pub(crate) fn replacing(
+        &self,
+        credential: &Credential,
+        old: &[Versioned<Credential>],
+        actor: &str,
+        mut batch: Batch,
+    ) -> Batch {
+        for old in old {
             batch = batch.delete::<Credential>(old.record.id.as_str(), Expect::Version(old.version));
         }
-        let person = credential.person.as_str();
-        let mut audit = AuditEvent::new("credential.added", person, person);
+        let mut audit = AuditEvent::new("credential.added", actor, credential.person.as_str());
         audit.detail = serde_json::json!({ "credential": credential.id, "kind": credential.kind });
-        self.store.commit(batch.put(credential, Expect::Absent).audit(audit)).await?;
-        Ok(())
+        batch.put(credential, Expect::Absent).audit(audit)
+    }
+
+    /// The person's credential of a kind, with its version.
+    pub(crate) async fn versioned(
+        &self,
+        person: &PersonId,
+        kind: CredentialKind,
+    ) -> Result<Option<Versioned<Credential>>, IdentityError> {
+        Ok(self.all_of(person, kind).await?.into_iter().next())
+    }
+
+    /// More than one only where an older server let two be added at once.
+    pub(crate) async fn all_of(
+        &self,
+        person: &PersonId,
+        kind: CredentialKind,
+    ) -> Result<Vec<Versioned<Credential>>, IdentityError> {
+        Ok(self.store.find::<Credential>("person", &person_key(person, kind)).await?)
     }
 
     /// The person's credential of a kind.
@@ -145,8 +214,82 @@ impl Credentials {
         person: &PersonId,
         kind: CredentialKind,
     ) -> Result<Option<Credential>, IdentityError> {
-        let found = self.store.find::<Credential>("person", &person_key(person, kind)).await?;
-        Ok(found.into_iter().next().map(|found| found.record))
+        Ok(self.versioned(person, kind).await?.map(|found| found.record))
+    }
+
+    /// All credentials of a person.
+    pub async fn of_person(
+        &self,
+        scope: &OrgScope,
+        person: &PersonId,
+    ) -> Result<Vec<Credential>, IdentityError> {
+        let mut all = Vec::new();
+        for kind in KINDS {
+            all.extend(self.find(person, kind).await?);
+        }
+        all.retain(|credential| scope.covers(&credential.organisation));
+        Ok(all)
+    }
+
+    /// Changes what its owner calls a credential; `false` where this person has no such.
+    pub async fn rename(
+        &self,
+        scope: &OrgScope,
+        person: &PersonId,
+        id: &CredentialId,
+        label: Option<String>,
+        actor: &str,
+    ) -> Result<bool, IdentityError> {
+        let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
+        if label.as_ref().is_some_and(|label| !is_label(label)) {
+            return Err(IdentityError::Label { most: MOST_LABEL });
+        }
+        self.change(scope, person, id, |found, batch| {
+            let mut audit = AuditEvent::new("credential.renamed", actor, person.as_str());
+            audit.detail = serde_json::json!({ "credential": id });
+            let renamed = Credential { label: label.clone(), ..found.record.clone() };
+            batch.put(&renamed, Expect::Version(found.version)).audit(audit)
+        })
+        .await
+    }
+
+    /// Takes a credential away; `false` where this person has no such.
+    pub async fn remove(
+        &self,
+        scope: &OrgScope,
+        person: &PersonId,
+        id: &CredentialId,
+        actor: &str,
+    ) -> Result<bool, IdentityError> {
+        self.change(scope, person, id, |found, batch| {
+            let mut audit = AuditEvent::new("credential.removed", actor, person.as_str());
+            audit.detail = serde_json::json!({ "credential": id, "kind": found.record.kind });
+            batch.delete::<Credential>(id.as_str(), Expect::Version(found.version)).audit(audit)
+        })
+        .await
+    }
+
+    /// Changes a credential of this very person, until nobody else does at the same time.
+    async fn change(
+        &self,
+        scope: &OrgScope,
+        person: &PersonId,
+        id: &CredentialId,
+        change: impl Fn(&Versioned<Credential>, Batch) -> Batch,
+    ) -> Result<bool, IdentityError> {
+        for _ in 0..TRIES {
+            let found =
+                self.store.get::<Credential>(id.as_str()).await?.filter(|found| {
+                    found.record.person == *person && scope.covers(&found.record.organisation)
+                });
+            let Some(found) = found else { return Ok(false) };
+            match self.store.commit(change(&found, Batch::new())).await {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(IdentityError::Busy)
     }
 
     /// A credential by id.
@@ -185,3 +328,6 @@ impl Credentials {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests;

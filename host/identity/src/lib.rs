@@ -7,14 +7,18 @@
 pub mod consent;
 pub mod credential;
 pub mod lockout;
+pub mod login;
 pub mod organisation;
 pub mod password;
 pub mod person;
 pub mod session;
 pub mod settings;
 
+use std::sync::Arc;
+
 use agamid_core::Env;
 use agamid_core::blame::{Blame, Blamed};
+use agamid_core::ports::Hooks;
 use agamid_core::seal::{SealError, Sealer};
 use agamid_store::{Kind, Store, StoreError};
 
@@ -60,21 +64,31 @@ impl Identity {
         let IdentityParts { env, store, sealer, settings } = parts;
         let persons = person::Persons { env: env.clone(), store: store.clone() };
         let credentials = credential::Credentials { env: env.clone(), store: store.clone(), sealer };
+        let rules = settings.password_rules();
         let passwords =
-            password::Passwords::new(env.clone(), persons.clone(), credentials.clone(), settings.clone())?;
+            password::Passwords::new(env.clone(), store.clone(), persons.clone(), credentials.clone(), rules);
         Ok(Self {
             organisations: organisation::Organisations { env: env.clone(), store: store.clone() },
-            lockout: lockout::Lockout {
-                env: env.clone(),
-                store: store.clone(),
-                settings: settings.lockout.clone(),
-            },
+            lockout: lockout::Lockout::new(env.clone(), store.clone(), settings.lockout.clone()),
             sessions: session::Sessions { env: env.clone(), store: store.clone(), settings },
             consents: consent::Consents { env, store },
             persons,
             credentials,
             passwords,
         })
+    }
+
+    /// Asks an operator's own code, where it has rules: from now on, by all clones. Only the first such call counts; it
+    /// answers whether it did.
+    pub fn set_hooks(&self, hooks: Arc<dyn Hooks>) -> bool {
+        self.passwords.set_hooks(hooks)
+    }
+
+    /// Keeps the counters of addresses elsewhere than in this process.
+    #[must_use]
+    pub fn with_rate_counters(mut self, counters: Arc<dyn lockout::RateCounters>) -> Self {
+        self.lockout.with_counters(counters);
+        self
     }
 }
 
@@ -84,6 +98,7 @@ pub fn records() -> Vec<Kind> {
         Kind::of::<organisation::Organisation>(),
         Kind::of::<person::Person>(),
         Kind::of::<credential::Credential>(),
+        Kind::of::<password::history::PasswordHistory>(),
         Kind::of::<session::Session>(),
         Kind::of::<consent::Consent>(),
         Kind::of::<lockout::FailuresRecord>(),
@@ -103,20 +118,29 @@ pub enum IdentityError {
     /// There is no such person.
     #[error("there is no such person")]
     NoPerson,
-    /// The password is too short or too long.
-    #[error("a password has at least {least} characters, and at most {most} bytes")]
-    PasswordLength {
+    /// The password breaks rules.
+    #[error("the password can't be set: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Password(Vec<password::policy::Violation>),
+    /// A hash that is not taken.
+    #[error(transparent)]
+    Hash(password::HashError),
+    /// Each kind of imported hashes makes every failed login dearer.
+    #[error(
+        "a hash that costs {shape} can't be imported while there are those of {known}: wait until their owners have logged \
+         in, or turn `identity.password.hide_imported` off"
+    )]
+    TooManyShapes {
+        /// The new one.
+        shape: String,
+        /// Those in the store.
+        known: String,
+    },
+    /// The label of a credential is too long, or has control characters in it.
+    #[error("a label has at most {most} characters, in one line")]
+    Label {
         /// Characters.
-        least: usize,
-        /// Bytes.
         most: usize,
     },
-    /// The password is the username.
-    #[error("the password must not be the username")]
-    PasswordIsUsername,
-    /// Not an argon2id hash.
-    #[error("not an argon2id hash in PHC form ($argon2id$…)")]
-    NotAHash,
     /// Too many passwords are being checked.
     #[error("too many passwords are being checked now; try again in a moment")]
     Busy,

@@ -164,10 +164,12 @@ impl Persons {
             return Ok(None);
         }
         let key = Person::login_key(organisation, login);
-        if let Some(found) = self.store.find::<Person>("username", &key).await?.into_iter().next() {
-            return Ok(Some(found.record));
-        }
+        let named = self.store.find::<Person>("username", &key).await?;
+        // Looked up in any case: whether the name is somebody's must not show in the time.
         let mut found = self.store.find::<Person>("email", &key).await?;
+        if let Some(named) = named.into_iter().next() {
+            return Ok(Some(named.record));
+        }
         Ok(if found.len() == 1 { found.pop().map(|found| found.record) } else { None })
     }
 

@@ -1,5 +1,10 @@
 //! Browser sessions: a person, logged in, in a browser.
+//!
+//! What applications got from a session dies with it: each use of a token looks whether the session is still there.
 
+mod device;
+
+use std::net::IpAddr;
 use std::time::Duration;
 
 use agamid_core::Env;
@@ -10,10 +15,15 @@ use agamid_store::{AuditEvent, Batch, Expect, Index, IndexEntry, Record, Store, 
 use serde::{Deserialize, Serialize};
 
 use crate::IdentityError;
+use crate::organisation::OrgScope;
 use crate::settings::IdentitySettings;
+
+pub use device::Device;
 
 /// A session is marked as seen at most this often.
 const TOUCH: Duration = Duration::from_secs(60);
+/// Sessions that are ended in one commit.
+const STEP: usize = 200;
 
 /// A session. Its cookie's value is stored nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +50,9 @@ pub struct Session {
     pub last_seen_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// Where it is.
+    #[serde(default)]
+    pub device: Device,
 }
 
 impl Record for Session {
@@ -76,6 +89,8 @@ pub struct NewSession {
     pub amr: Vec<String>,
     /// By which flow.
     pub acr: String,
+    /// Where they are.
+    pub device: Device,
 }
 
 /// Sessions.
@@ -112,6 +127,7 @@ impl Sessions {
             created_at: now,
             last_seen_at: now,
             expires_at: now.plus(Duration::from_secs(self.settings.session_lifetime_seconds)),
+            device: new.device,
         };
         for old in self.of_browser(&session.browser).await? {
             if old.person == session.person {
@@ -126,8 +142,12 @@ impl Sessions {
         Ok((session, token.text, batch))
     }
 
-    /// The session of a cookie's value; a malformed value is none.
-    pub async fn by_cookie(&self, value: &str) -> Result<Option<Session>, IdentityError> {
+    /// The session of a cookie's value, as somebody at `address` sent it; a malformed value is none.
+    pub async fn by_cookie(
+        &self,
+        value: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Session>, IdentityError> {
         let Ok(hash) = OpaqueToken::parse(TokenKind::Session, value) else { return Ok(None) };
         let Some(Versioned { record: mut session, version }) = self.store.get::<Session>(&hash).await? else {
             return Ok(None);
@@ -135,6 +155,7 @@ impl Sessions {
         let now = self.env.now();
         if now.since(session.last_seen_at) >= TOUCH {
             session.last_seen_at = now;
+            session.device.address = address.or(session.device.address);
             match self.store.commit(Batch::new().put(&session, Expect::Version(version))).await {
                 // Somebody else touched, or ended, it.
                 Ok(_) | Err(StoreError::Conflict { .. }) => {}
@@ -179,20 +200,86 @@ impl Sessions {
         Ok(Some((session, token.text, batch)))
     }
 
-    /// Ends a session.
+    /// A person's sessions, the one used last first.
+    pub async fn of_person(
+        &self,
+        scope: &OrgScope,
+        person: &PersonId,
+    ) -> Result<Vec<Session>, IdentityError> {
+        let found = self.store.find::<Session>("person", person.as_str()).await?;
+        let mut sessions: Vec<Session> = found.into_iter().map(|found| found.record).collect();
+        sessions.retain(|session| scope.covers(&session.organisation));
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
+        Ok(sessions)
+    }
+
+    /// Ends a session, at its own person's wish.
     pub async fn end(&self, session: &Session) -> Result<(), IdentityError> {
-        let audit = AuditEvent::new("session.ended", session.person.as_str(), session.id.as_str());
+        self.end_by(session, session.person.as_str()).await
+    }
+
+    /// Ends a session.
+    pub async fn end_by(&self, session: &Session, actor: &str) -> Result<(), IdentityError> {
+        let audit = AuditEvent::new("session.ended", actor, session.id.as_str());
         self.store.commit(Batch::new().delete::<Session>(&session.hash, Expect::Any).audit(audit)).await?;
         Ok(())
     }
 
-    /// Ends all sessions of a person.
-    pub async fn end_all(&self, person: &PersonId, actor: &str) -> Result<(), IdentityError> {
-        let mut batch = Batch::new();
-        for found in self.store.find::<Session>("person", person.as_str()).await? {
-            batch = batch.delete::<Session>(&found.record.hash, Expect::Any);
+    /// Ends the session with this id; `false` where the scope has none.
+    pub async fn revoke(&self, scope: &OrgScope, id: &SessionId, actor: &str) -> Result<bool, IdentityError> {
+        let found = self.store.find::<Session>("id", id.as_str()).await?;
+        let Some(found) = found.into_iter().find(|found| scope.covers(&found.record.organisation)) else {
+            return Ok(false);
+        };
+        self.end_by(&found.record, actor).await?;
+        // A cookie that changed in this moment has carried the session to another key.
+        while let Some(moved) = self.get(id).await? {
+            self.end_by(&moved, actor).await?;
         }
-        self.store.commit(batch.audit(AuditEvent::new("session.all_ended", actor, person.as_str()))).await?;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Ends all sessions of a person; answers how many there were.
+    pub async fn end_all(&self, person: &PersonId, actor: &str) -> Result<usize, IdentityError> {
+        self.end_but(person, None, actor).await
+    }
+
+    /// Ends all sessions of a person but this one.
+    pub async fn end_others(
+        &self,
+        person: &PersonId,
+        keep: &SessionId,
+        actor: &str,
+    ) -> Result<usize, IdentityError> {
+        self.end_but(person, Some(keep), actor).await
+    }
+
+    async fn end_but(
+        &self,
+        person: &PersonId,
+        keep: Option<&SessionId>,
+        actor: &str,
+    ) -> Result<usize, IdentityError> {
+        let found = self.store.find::<Session>("person", person.as_str()).await?;
+        let ending: Vec<Session> =
+            found.into_iter().map(|found| found.record).filter(|session| Some(&session.id) != keep).collect();
+        let event = if keep.is_some() { "session.others_ended" } else { "session.all_ended" };
+        let last = ending.len().saturating_sub(1) / STEP;
+        for step in 0..=last {
+            let mut batch = Batch::new();
+            for session in ending.iter().skip(step * STEP).take(STEP) {
+                batch = batch.delete::<Session>(&session.hash, Expect::Any);
+            }
+            if step == last {
+                let mut audit = AuditEvent::new(event, actor, person.as_str());
+                audit.detail = serde_json::json!({ "count": ending.len() });
+                batch = batch.audit(audit);
+            }
+            self.store.commit(batch).await?;
+        }
+        Ok(ending.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

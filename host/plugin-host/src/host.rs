@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agamid_core::BoxFuture;
+use agamid_core::ports::Hooks;
 use agamid_flow_engine::agama_lang::effect::CallError;
 use agamid_flow_engine::agama_lang::value::Value;
 use agamid_flow_engine::ports::{HostModule, Pins, RoutineSet, Routines};
@@ -19,6 +20,7 @@ use tokio::sync::{AcquireError, Semaphore, mpsc, watch};
 
 use crate::call::{self, TICK};
 use crate::compiled::CompiledCache;
+use crate::hooks::PluginHooks;
 use crate::plugin::Plugin;
 use crate::service::{self, InServiceRecord, PluginStatus};
 use crate::set::{Module, Set};
@@ -126,7 +128,7 @@ impl Runtime {
 #[derive(Clone)]
 pub struct PluginHost(Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     store: Store,
     runtime: Arc<Runtime>,
     modules: Arc<BTreeMap<String, Module>>,
@@ -135,6 +137,13 @@ struct Inner {
     /// Files that could not be loaded, with the reason.
     refused: Mutex<BTreeMap<String, String>>,
     changes: watch::Sender<u64>,
+}
+
+impl Inner {
+    /// The set in service.
+    pub(crate) fn current(&self) -> Arc<Set> {
+        self.current.load_full()
+    }
 }
 
 fn engine(settings: &PluginSettings, cores: usize) -> wasmtime::Result<wasmtime::Engine> {
@@ -193,6 +202,11 @@ impl PluginHost {
             refused: Mutex::default(),
             changes: watch::channel(0).0,
         })))
+    }
+
+    /// Asks the plugins that the operator granted a hook.
+    pub fn hooks(&self) -> Arc<dyn Hooks> {
+        Arc::new(PluginHooks(Arc::downgrade(&self.0)))
     }
 
     /// Loads every component of a folder. What can't be loaded is reported, and its old version stays. Where `missing`

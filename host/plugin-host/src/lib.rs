@@ -5,6 +5,7 @@
 //! | `host.rs` | [`PluginHost`]: loading, swapping, pinned sets |
 //! | `plugin.rs`, [`manifest`] | one component and what it says of itself |
 //! | `compiled.rs` | compiled components, kept between starts |
+//! | `hooks.rs` | plugins that the server asks |
 //! | `set.rs` | routines by name: host modules and plugins; proofs |
 //! | `signatures.rs` | their signatures alone, for checks without a server |
 //! | `types.rs`, `convert.rs` | WIT types; values across the border |
@@ -17,6 +18,7 @@ mod call;
 mod compiled;
 mod convert;
 pub mod describe;
+mod hooks;
 mod host;
 pub mod manifest;
 mod plugin;

@@ -1,6 +1,6 @@
 //! One loaded plugin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use agamid_core::secret::sha256_hex;
@@ -9,6 +9,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::call::Guest;
 use crate::compiled::CompiledCache;
+use crate::hooks;
 use crate::manifest::{self, Manifest};
 use crate::types::{self, Interface};
 
@@ -20,6 +21,8 @@ pub(crate) struct Plugin {
     pub(crate) bytes: Vec<u8>,
     /// By the name that flows use: the full WIT name, and the functions.
     pub(crate) interfaces: BTreeMap<String, (String, Interface)>,
+    /// The full WIT names of the hooks it answers.
+    pub(crate) hooks: BTreeSet<String>,
     pub(crate) ready: InstancePre<Guest>,
     /// A permit for each call that may run at a time.
     pub(crate) turns: Arc<Semaphore>,
@@ -44,7 +47,11 @@ impl Plugin {
         if let Some(foreign) = exports.interfaces.keys().find(|name| !name.starts_with(&package)) {
             return Err(format!("it exports {foreign}, which is outside its own package {}", manifest.name));
         }
-        if exports.interfaces.is_empty() {
+        for (name, (full, interface)) in &exports.hooks {
+            hooks::accept(name, full, interface)?;
+        }
+        let hooks: BTreeSet<String> = exports.hooks.into_values().map(|(full, _)| full).collect();
+        if exports.interfaces.is_empty() && hooks.is_empty() {
             return Err("it exports no interface".to_owned());
         }
         let digest = sha256_hex(&bytes);
@@ -63,6 +70,6 @@ impl Plugin {
             .instantiate_pre(&component)
             .map_err(|error| format!("it can't be instantiated: {error}"))?;
         let turns = Arc::new(Semaphore::new(turns));
-        Ok(Self { manifest, digest, bytes, interfaces: exports.interfaces, ready, turns })
+        Ok(Self { manifest, digest, bytes, interfaces: exports.interfaces, hooks, ready, turns })
     }
 }

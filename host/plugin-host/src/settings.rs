@@ -24,6 +24,8 @@ pub struct PluginSettings {
 pub struct Grant {
     /// Methods (`otp`) that its functions may add to the proof ledger.
     pub proves: Vec<String>,
+    /// Hooks (`password-policy`) that it is asked at.
+    pub hooks: Vec<String>,
 }
 
 /// What one call may use up.

@@ -1,5 +1,6 @@
 mod calls;
 mod guest;
+mod hooks;
 mod hostile;
 mod loading;
 mod proofs;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::hooks::PREFIX;
 use wit_parser::{Resolve, Type as WitType, TypeDefKind, TypeId, WorldItem};
 
 /// A WIT type that can cross the border.
@@ -96,6 +97,8 @@ pub(crate) fn of_text(wit: &str) -> Result<BTreeMap<String, Interface>, String> 
 /// flows (`extras.otp.totp`); and what it imports.
 pub(crate) struct Exports {
     pub(crate) interfaces: BTreeMap<String, (String, Interface)>,
+    /// The same of what is no routine for flows, but a hook that the server asks.
+    pub(crate) hooks: BTreeMap<String, (String, Interface)>,
     pub(crate) imports: Vec<String>,
 }
 
@@ -106,7 +109,7 @@ pub(crate) fn of_component(bytes: &[u8]) -> Result<Exports, String> {
     };
     let world = resolve.worlds.get(world).ok_or("it has no world")?;
     let imports = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
-    let mut interfaces = BTreeMap::new();
+    let (mut interfaces, mut hooks) = (BTreeMap::new(), BTreeMap::new());
     for (key, item) in &world.exports {
         let WorldItem::Interface { id, .. } = item else { continue };
         let Some(interface) = resolve.interfaces.get(*id) else { continue };
@@ -114,9 +117,10 @@ pub(crate) fn of_component(bytes: &[u8]) -> Result<Exports, String> {
         let Some(name) = &interface.name else { continue };
         let in_flows = format!("{}.{}.{name}", package.name.namespace, package.name.name);
         let functions = functions(&resolve, interface).map_err(|error| error.to_string())?;
-        interfaces.insert(in_flows, (resolve.name_world_key(key), functions));
+        let exports = if in_flows.starts_with(PREFIX) { &mut hooks } else { &mut interfaces };
+        exports.insert(in_flows, (resolve.name_world_key(key), functions));
     }
-    Ok(Exports { interfaces, imports })
+    Ok(Exports { interfaces, hooks, imports })
 }
 
 pub(crate) fn functions(

@@ -1,5 +1,6 @@
 //! `GET` and `POST /oauth2/authorize` (RFC 6749 section 3.1), and `GET /oauth2/authorize/resume`.
 
+mod browser_sessions;
 mod check_redirect_uri;
 mod decide;
 pub(crate) mod explain;

@@ -78,8 +78,12 @@ async fn refresh_token(
     let grant: Grant = serde_json::from_value(found.payload.clone()).map_err(OauthError::server)?;
     let Some(client) = server.clients().get(&owner).await? else { return Ok(None) };
     let consents = &server.identity().consents;
-    let alive = family.is_some_and(|family| !family.revoked && family.client == owner)
-        && (!client.require_consent || consents.covers(&grant.person, &owner, &grant.consented()).await?)
+    let Some(family) = family.filter(|family| !family.revoked && family.client == owner) else {
+        return Ok(None);
+    };
+    let (items, then) = (grant.consented(), family.id.made_at());
+    let alive = (!client.require_consent
+        || consents.covers_since(&grant.person, &owner, &items, then).await?)
         && server.is_standing(&grant.person, (!grant.is_offline()).then_some(&grant.session)).await?;
     if !alive || !may_know(caller, &owner, &[]) {
         return Ok(None);

@@ -113,7 +113,7 @@ impl AuthServer {
         if let Some(granted) = &order.granted {
             let found = self.check_person(granted.grant).await?;
             self.check_session(granted.grant).await?;
-            self.check_consent(client, granted.grant).await?;
+            self.check_consent(client, granted).await?;
             family = Some(self.check_family(client, granted).await?);
             person = Some(found);
         }
@@ -211,11 +211,12 @@ impl AuthServer {
         session.map(drop).ok_or_else(|| gone("session"))
     }
 
-    /// The person still allows what they were asked.
-    async fn check_consent(&self, client: &Client, grant: &Grant) -> Result<(), OauthError> {
+    /// The person still allows what they were asked, and did not take it back since.
+    async fn check_consent(&self, client: &Client, granted: &Granted<'_>) -> Result<(), OauthError> {
+        let (grant, then) = (granted.grant, granted.family.made_at());
         let consents = &self.identity().consents;
         if client.require_consent
-            && !consents.covers(&grant.person, &client.client_id, &grant.consented()).await?
+            && !consents.covers_since(&grant.person, &client.client_id, &grant.consented(), then).await?
         {
             return Err(gone("consent"));
         }

@@ -187,7 +187,7 @@ async fn proceed(
         _ => logout.browser = Some(browser.hash.clone()),
     }
     let session = match server.web().read_cookie(headers, Cookie::Session) {
-        Some(cookie) => server.identity().sessions.by_cookie(&cookie).await?,
+        Some(cookie) => server.identity().sessions.by_cookie(&cookie, Some(visit.address)).await?,
         None => None,
     };
     let session = session.filter(|session| session.browser == browser.hash);

@@ -69,7 +69,7 @@ pub(super) async fn host() -> PluginHost {
 }
 
 pub(super) fn granting(method: &str) -> PluginSettings {
-    let grant = Grant { proves: vec![method.to_owned()] };
+    let grant = Grant { proves: vec![method.to_owned()], ..Grant::default() };
     PluginSettings {
         allow_unsigned: true,
         grants: [("test:guest".to_owned(), grant)].into(),

@@ -28,7 +28,35 @@ impl Store {
     /// later one. Reads go on.
     #[must_use]
     pub fn breaking_at(&self, n: u64, fault: Fault) -> Store {
-        self.wrapped(|sound| Arc::new(Breaking { sound, n, fault, writes: AtomicU64::new(0) }))
+        self.wrapped(|sound| Arc::new(Breaking { sound, n, fault, counts: Counts::default() }))
+    }
+
+    /// The same store, and a count of what is asked of it through the new handle.
+    #[must_use]
+    pub fn counting(&self) -> (Store, Counts) {
+        let counts = Counts::default();
+        let counted = counts.clone();
+        let breaking = |sound| Breaking { sound, n: u64::MAX, fault: Fault::Lost, counts: counted };
+        (self.wrapped(|sound| Arc::new(breaking(sound))), counts)
+    }
+}
+
+/// What was asked of a store.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    reads: Arc<AtomicU64>,
+    writes: Arc<AtomicU64>,
+}
+
+impl Counts {
+    /// Lookups and scans.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    /// Commits, and other work of the writer.
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::SeqCst)
     }
 }
 
@@ -36,13 +64,18 @@ struct Breaking {
     sound: Arc<dyn Backend>,
     n: u64,
     fault: Fault,
-    writes: AtomicU64,
+    counts: Counts,
 }
 
 impl Breaking {
+    fn read(&self) -> &dyn Backend {
+        self.counts.reads.fetch_add(1, Ordering::SeqCst);
+        &*self.sound
+    }
+
     /// Lets a write through, breaks it, or does it and says nothing.
     async fn write<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let write = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        let write = self.counts.writes.fetch_add(1, Ordering::SeqCst) + 1;
         if write < self.n {
             return work.await;
         }
@@ -55,7 +88,7 @@ impl Breaking {
 
 impl Backend for Breaking {
     fn get<'a>(&'a self, kind: &'static str, key: &'a str) -> BoxFuture<'a, Result<Option<Raw>, StoreError>> {
-        self.sound.get(kind, key)
+        self.read().get(kind, key)
     }
 
     fn find<'a>(
@@ -64,15 +97,15 @@ impl Backend for Breaking {
         index: &'static str,
         value: &'a str,
     ) -> BoxFuture<'a, Result<Vec<Raw>, StoreError>> {
-        self.sound.find(kind, index, value)
+        self.read().find(kind, index, value)
     }
 
     fn scan<'a>(&'a self, kind: &'static str, scan: &'a Scan) -> BoxFuture<'a, Result<RawPage, StoreError>> {
-        self.sound.scan(kind, scan)
+        self.read().scan(kind, scan)
     }
 
     fn peek<'a>(&'a self, purpose: Purpose, hash: &'a str) -> BoxFuture<'a, Result<Peeked, StoreError>> {
-        self.sound.peek(purpose, hash)
+        self.read().peek(purpose, hash)
     }
 
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Committed, StoreError>> {

@@ -71,6 +71,7 @@ mod tests {
     use crate::oauth::authorize::request::ResponseMode;
     use agamid_core::Env;
     use agamid_core::id::{OrgId, PersonId, SessionId};
+    use agamid_identity::session::Device;
 
     fn session() -> Session {
         let env = Env::system();
@@ -86,6 +87,7 @@ mod tests {
             created_at: Timestamp(0),
             last_seen_at: Timestamp(0),
             expires_at: Timestamp(i64::MAX),
+            device: Device::default(),
         }
     }
 

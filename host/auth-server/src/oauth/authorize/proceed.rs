@@ -8,7 +8,7 @@ use agamid_core::secret::{OpaqueToken, TokenKind};
 use agamid_flow_engine::agama_lang::value::{Map, Value};
 use agamid_flow_engine::{EngineError, Finished, LaunchError, Next, Owner, OwnerKind, Start};
 use agamid_identity::lockout::Origin;
-use agamid_identity::session::NewSession;
+use agamid_identity::session::{Device, NewSession};
 use agamid_identity::{OrgScope, Session};
 use agamid_store::{AuditEvent, Batch, Expect, OneTime, Purpose, StoreError, Versioned};
 use agamid_web::{Cookie, ErrorPage, Visit};
@@ -137,10 +137,10 @@ impl AuthServer {
         let request = &found.record.request;
         let browser = found.record.browser.clone().unwrap_or_default();
         let Pending { batch, session, .. } = pending;
-        let session = self.session_for(headers, &found.record, &browser, session).await?;
+        let session = self.session_for(visit, headers, &found.record, &browser, session).await?;
         let may_choose = !found.record.selected && !found.record.logged_in;
         let accounts = if request.asks(Prompt::SelectAccount) && may_choose {
-            self.accounts(headers, &browser).await?
+            self.accounts(visit, headers, &browser).await?
         } else {
             Vec::new()
         };
@@ -183,7 +183,12 @@ impl AuthServer {
             }
         }
         match (need, session) {
-            (Need::Nothing, Some(session)) => self.answer(visit, found, &session, batch).await,
+            (Need::Nothing, Some(session)) => {
+                if client.require_consent {
+                    self.identity().consents.touch(&session.person, &client.client_id).await?;
+                }
+                self.answer(visit, found, &session, batch).await
+            }
             (Need::Consent, Some(session)) => self.ask_consent(visit, found, client, session, batch).await,
             (Need::SelectAccount, _) => self.ask_account(visit, found, client, &accounts, batch).await,
             _ => self.log_in(visit, found, client, launch, batch).await,
@@ -199,48 +204,6 @@ impl AuthServer {
     ) -> bool {
         let (Some(wanted), Some(session)) = (&request.wanted_subject, session) else { return false };
         self.subjects().of(client, &session.person) != *wanted
-    }
-
-    /// The sessions that a person may choose from. The browser's cookie alone shows nobody's name and gives nobody's
-    /// session: it outlives the sessions' own.
-    async fn accounts(&self, headers: &HeaderMap, browser: &str) -> Result<Vec<Session>, OauthError> {
-        match self.cookie_session(headers, browser).await? {
-            Some(_) => Ok(self.identity().sessions.of_browser(browser).await?),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// The session that the answer would speak of: the one made or chosen just now, else the browser's, which must be the
-    /// one of this transaction if it has one: whoever sits down at the browser later can't finish for somebody else.
-    async fn session_for(
-        &self,
-        headers: &HeaderMap,
-        transaction: &Transaction,
-        browser: &str,
-        now: Option<Session>,
-    ) -> Result<Option<Session>, OauthError> {
-        let session = match (now, &transaction.session) {
-            (Some(session), _) => Some(session),
-            (None, Some(id)) => {
-                self.cookie_session(headers, browser).await?.filter(|session| session.id == *id)
-            }
-            (None, None) => self.cookie_session(headers, browser).await?,
-        };
-        let Some(session) = session.filter(|session| session.browser == browser) else { return Ok(None) };
-        let scope = OrgScope::One(session.organisation.clone());
-        let person = self.identity().persons.get(&scope, &session.person).await?;
-        Ok(person.filter(|person| !person.disabled).map(|_| session))
-    }
-
-    /// The session of the browser's session cookie.
-    async fn cookie_session(
-        &self,
-        headers: &HeaderMap,
-        browser: &str,
-    ) -> Result<Option<Session>, OauthError> {
-        let Some(cookie) = self.web().read_cookie(headers, Cookie::Session) else { return Ok(None) };
-        let session = self.identity().sessions.by_cookie(&cookie).await?;
-        Ok(session.filter(|session| session.browser == browser))
     }
 
     /// The flow to log in with: the first usable ACR value of the request, then of the client, then the server's own.
@@ -470,8 +433,10 @@ impl AuthServer {
                 let (person, organisation, amr) = self.proved(&finished).await?;
                 let origin = Origin { address: Some(visit.address), browser: Some(browser.clone()) };
                 let batch = self.identity().lockout.succeeded(&person, &origin, pending.batch).await?;
-                let same_sitting = self.cookie_session(headers, &browser).await?.is_some();
-                let new = NewSession { person, organisation, browser, amr, acr: finished.acr() };
+                let same_sitting = self.cookie_session(visit, headers, &browser).await?.is_some();
+                let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+                let device = Device::of(user_agent, Some(visit.address));
+                let new = NewSession { person, organisation, browser, amr, acr: finished.acr(), device };
                 let (session, value, batch) =
                     self.identity().sessions.start(new, same_sitting, batch).await?;
                 transaction.session = Some(session.id.clone());
@@ -501,7 +466,7 @@ impl AuthServer {
                 match field("choice").and_then(SessionId::parse) {
                     None => transaction.other_account = true,
                     Some(id) => {
-                        let offered = self.accounts(headers, &browser).await?;
+                        let offered = self.accounts(visit, headers, &browser).await?;
                         if !offered.iter().any(|session| session.id == id) {
                             return Err(denied("the chosen session is none of those that were offered"));
                         }

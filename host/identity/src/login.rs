@@ -1,0 +1,71 @@
+//! A login by name and password, as strangers may try it: counted, and alike for everybody (security items 36, 37).
+
+use agamid_core::id::OrgId;
+
+use crate::lockout::{Account, Origin};
+use crate::{Identity, IdentityError, Person};
+
+impl Identity {
+    /// The person, if login and password are right and no lock holds. For unknown, disabled, password-less and locked
+    /// people, and whatever their hash was imported from, a refusal is the same: `None`, after the same hashes and one
+    /// commit.
+    pub async fn log_in(
+        &self,
+        organisation: &OrgId,
+        login: &str,
+        password: &str,
+        origin: &Origin,
+    ) -> Result<Option<Person>, IdentityError> {
+        let known = self.persons.by_login(organisation, login).await?;
+        let account = match &known {
+            Some(person) => Account::of_person(&person.id),
+            None => Account::of_nobody(organisation, login),
+        };
+        let allowed = self.lockout.allows(&account, origin).await?;
+        let right = self.passwords.check(known, password, allowed).await?;
+        // Asked again after the work: of many guesses at once those that end after the limit count for nothing.
+        if let Some(right) = right
+            && self.lockout.allows(&account, origin).await?
+        {
+            self.passwords.accepted(&right, password).await?;
+            return Ok(Some(right.person));
+        }
+        // Refused as if it were wrong: who guesses learns nothing, not even that a guess was right.
+        self.lockout.failed(&account, origin).await?;
+        Ok(None)
+    }
+
+    /// Changes a person's password for themselves, who knows the old one. A wrong old one is counted like one at login.
+    pub async fn change_password(
+        &self,
+        person: &Person,
+        old: &str,
+        new: &str,
+        origin: &Origin,
+    ) -> Result<Changed, IdentityError> {
+        let (organisation, login) = (&person.organisation, &person.username);
+        let Some(person) = self.log_in(organisation, login, old, origin).await? else {
+            return Ok(Changed::WrongPassword);
+        };
+        let by = crate::password::ChangedBy::Person;
+        match self.passwords.set_by(&person, new, by, person.id.as_str()).await {
+            Ok(()) => Ok(Changed::Yes),
+            Err(IdentityError::Password(violations)) => Ok(Changed::Refused(violations)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What became of a change of password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// It is changed.
+    Yes,
+    /// The old one is wrong, or no more may be tried now.
+    WrongPassword,
+    /// The new one breaks these rules.
+    Refused(Vec<crate::password::policy::Violation>),
+}
+
+#[cfg(test)]
+mod tests;

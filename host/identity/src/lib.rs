@@ -6,6 +6,7 @@
 
 pub mod consent;
 pub mod credential;
+pub mod directory;
 pub mod lockout;
 pub mod organisation;
 pub mod password;
@@ -52,6 +53,8 @@ pub struct Identity {
     pub sessions: session::Sessions,
     /// Consent.
     pub consents: consent::Consents,
+    /// LDAP directories; none unless [`Identity::with_directories`] gave them.
+    pub directories: directory::Directories,
 }
 
 impl Identity {
@@ -62,7 +65,16 @@ impl Identity {
         let credentials = credential::Credentials { env: env.clone(), store: store.clone(), sealer };
         let passwords =
             password::Passwords::new(env.clone(), persons.clone(), credentials.clone(), settings.clone())?;
+        let none = directory::DirectoriesSettings::default();
+        let directories = directory::Directories::new(
+            env.clone(),
+            store.clone(),
+            &credentials.sealer,
+            persons.clone(),
+            none,
+        )?;
         Ok(Self {
+            directories,
             organisations: organisation::Organisations { env: env.clone(), store: store.clone() },
             lockout: lockout::Lockout {
                 env: env.clone(),
@@ -75,6 +87,17 @@ impl Identity {
             credentials,
             passwords,
         })
+    }
+
+    /// The same with directories as sources of people.
+    pub fn with_directories(
+        mut self,
+        settings: directory::DirectoriesSettings,
+    ) -> Result<Self, IdentityError> {
+        let person::Persons { env, store } = self.persons.clone();
+        let (sealer, persons) = (&self.credentials.sealer, self.persons.clone());
+        self.directories = directory::Directories::new(env, store, sealer, persons, settings)?;
+        Ok(self)
     }
 }
 
@@ -129,6 +152,9 @@ pub enum IdentityError {
     /// A sealed credential can't be opened.
     #[error(transparent)]
     Sealed(#[from] SealError),
+    /// A directory could not be asked.
+    #[error(transparent)]
+    Directory(#[from] directory::DirectoryError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -141,6 +167,7 @@ impl Blamed for IdentityError {
             IdentityError::Busy
             | IdentityError::Hashing
             | IdentityError::Damaged
+            | IdentityError::Directory(_)
             | IdentityError::Sealed(_) => Blame::Us,
             _ => Blame::Caller,
         }

@@ -10,11 +10,14 @@
 //! | `GET /config/v1/outbox` (development) | `config.outbox.read` |
 //! | `GET /config/v1/explain?url=…` | `config.clients.read` |
 //! | `GET /config/v1/keys` | `config.keys.read` |
+//! | `GET /config/v1/directories` | `config.directories.read` |
+//! | `POST /config/v1/directories/{name}/import` | `config.directories.write` |
 //! | `POST /config/v1/keys/rotate`, `DELETE /config/v1/keys/{kid}` | `config.keys.write` |
 //!
 //! To add a resource: a file beside `projects.rs`, its routes in [`router`], a row in `docs/operate.md`.
 
 mod authorize;
+mod directories;
 mod explain;
 mod health;
 mod keys;
@@ -28,6 +31,7 @@ use std::sync::atomic::AtomicBool;
 use agamid_auth_server::AuthServer;
 use agamid_core::ports::TokenVerifier;
 use agamid_flow_engine::Engine;
+use agamid_identity::Identity;
 use agamid_plugin_host::PluginHost;
 use agamid_store::Store;
 use agamid_store::outbox::Outbox;
@@ -48,6 +52,8 @@ pub struct ConfigApiParts {
     pub store: Store,
     /// Projects.
     pub engine: Engine,
+    /// The directories.
+    pub identity: Identity,
     /// Messages kept instead of sent; absent where they are sent.
     pub outbox: Option<Outbox>,
     /// Explains authorization requests, keeps the signing keys.
@@ -78,6 +84,8 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .route("/config/v1/plugins/{name}", put(plugins::deploy))
         .route("/config/v1/outbox", get(outbox::list))
         .route("/config/v1/explain", get(explain::get))
+        .route("/config/v1/directories", get(directories::list))
+        .route("/config/v1/directories/{name}/import", post(directories::import))
         .route("/config/v1/keys", get(keys::list))
         .route("/config/v1/keys/rotate", post(keys::rotate))
         .route("/config/v1/keys/{kid}", delete(keys::revoke))

@@ -42,7 +42,16 @@ impl HostModule for Password {
             let origin = origin(context);
             let allows = async || self.0.lockout.allows(&account, &origin).await.map_err(unavailable);
             let allowed = allows().await?;
-            let found = self.0.passwords.verify(organisation, login, password).await.map_err(unavailable)?;
+            let mut found =
+                self.0.passwords.verify(organisation, login, password).await.map_err(unavailable)?;
+            if found.is_none() && allowed {
+                found = self
+                    .0
+                    .directories
+                    .authenticate(organisation, login, password)
+                    .await
+                    .map_err(unavailable)?;
+            }
             // Refused as if it were wrong, and after the same work: who guesses learns nothing, not even that a guess was
             // right. Asked again after the work: of many guesses at once those that end after the limit count for nothing.
             if !allowed || found.is_some() && !allows().await? {

@@ -32,7 +32,7 @@ use agamid_core::Env;
 use agamid_core::id::{OrgId, PersonId};
 use agamid_core::seal::Sealer;
 use agamid_core::secret::Secret;
-use agamid_store::{Store, StoreError};
+use agamid_store::{Kind, Store, StoreError};
 use serde::Serialize;
 
 use crate::IdentityError;
@@ -122,6 +122,11 @@ pub struct FoundEntry {
     pub id: String,
     /// Where it is.
     pub dn: String,
+}
+
+/// The kinds of record of this module.
+pub(crate) fn records() -> [Kind; 2] {
+    [Kind::of::<DirectoryLink>(), Kind::of::<import::ImportRecord>()]
 }
 
 impl Directories {

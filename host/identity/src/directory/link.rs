@@ -2,7 +2,7 @@
 
 use agamid_core::id::{OrgId, PersonId};
 use agamid_core::time::Timestamp;
-use agamid_store::{IndexEntry, Record};
+use agamid_store::{Index, IndexEntry, Record};
 use serde::{Deserialize, Serialize};
 
 /// An entry of a directory and the person it is.
@@ -32,11 +32,12 @@ pub(super) fn key(directory: &str, stable_id: &str) -> String {
 
 impl Record for DirectoryLink {
     const KIND: &'static str = "directory_link";
+    const INDEXES: &'static [Index] = &[Index::unique("person")];
     fn key(&self) -> String {
         key(&self.directory, &self.stable_id)
     }
 
     fn indexes(&self) -> Vec<IndexEntry> {
-        vec![IndexEntry::unique("person", self.person.to_string())]
+        vec![IndexEntry::new("person", self.person.to_string())]
     }
 }

@@ -41,7 +41,7 @@ fn settings(slapd: &Slapd) -> DirectorySettings {
 async fn house(settings: Vec<DirectorySettings>) -> House {
     let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_800_000_000)));
     let env = Env { clock: clock.clone(), rng: Arc::new(SystemRng) };
-    let store = Store::open("memory:", env.clone()).await.unwrap();
+    let store = Store::memory(env.clone()).await.unwrap();
     let sealer = Sealer::new(EnvelopeKey::of_secret("test"), env.clone());
     let parts = IdentityParts { env, store: store.clone(), sealer, settings: IdentitySettings::default() };
     let identity = Identity::new(parts).unwrap().with_directories(DirectoriesSettings(settings)).unwrap();

@@ -122,3 +122,6 @@ fn told(error: IdentityError) -> CallError {
         error => unavailable(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

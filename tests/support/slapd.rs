@@ -1,7 +1,5 @@
 //! A private OpenLDAP server on loopback, with people in it. Shared with the tests of other crates by its path.
 
-#![allow(dead_code, reason = "each user of this file takes a part of it")]
-
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -94,24 +92,28 @@ impl Slapd {
         self.folder.path().join("password")
     }
 
-    /// Changes entries, in LDIF.
-    pub(crate) fn change(&self, ldif: &str) {
-        self.modify(ldif, &[]);
+    /// Takes a person away.
+    pub(crate) fn delete(&mut self, uid: &str) {
+        self.change(&format!("dn: uid={uid},{PEOPLE}\nchangetype: delete\n\n"));
     }
 
-    /// Adds an entry that has the id it had before.
-    pub(crate) fn restore(&self, ldif: &str, entry_uuid: &str) {
-        self.modify(&format!("{}\nentryUUID: {entry_uuid}\n\n", ldif.trim_end()), &["-e", "relax"]);
+    /// Adds a person, with an id of old where there is one.
+    pub(crate) fn add(&mut self, uid: &str, name: &str, entry_uuid: Option<&str>) {
+        let mut entry = person(uid, name).replacen('\n', "\nchangetype: add\n", 1).trim_end().to_owned();
+        if let Some(id) = entry_uuid {
+            write!(entry, "\nentryUUID: {id}").unwrap();
+        }
+        self.change(&format!("{entry}\n\n"));
     }
 
-    fn modify(&self, ldif: &str, more: &[&str]) {
-        let root = format!("cn=root,{SUFFIX}");
-        let mut command = Command::new("ldapmodify");
-        command.args(["-x", "-H", &self.url(), "-D", &root, "-w", "root"]).args(more);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap_or_else(|_| missing());
+    /// The server stands still meanwhile: the tool works on its files, and comes with it.
+    fn change(&mut self, ldif: &str) {
+        self.stop();
+        let mut tool = run("slapmodify", self.folder.path());
+        let mut child = tool.stdin(Stdio::piped()).spawn().unwrap_or_else(|_| missing());
         child.stdin.take().unwrap().write_all(ldif.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success(), "ldapmodify failed");
+        assert!(child.wait().unwrap().success(), "slapmodify failed");
+        self.go_on();
     }
 }
 
@@ -122,7 +124,7 @@ impl Drop for Slapd {
 }
 
 fn missing() -> ! {
-    panic!("OpenLDAP is missing; on Debian: sudo apt-get install slapd ldap-utils")
+    panic!("OpenLDAP is missing; on Debian: sudo apt-get install slapd")
 }
 
 fn run(program: &str, folder: &Path) -> Command {
@@ -182,7 +184,7 @@ fn entries() -> String {
 }
 
 /// An entry in LDIF.
-pub(crate) fn person(uid: &str, name: &str) -> String {
+fn person(uid: &str, name: &str) -> String {
     let (first, last) = name.split_once(' ').unwrap();
     format!(
         "dn: uid={uid},{PEOPLE}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {name}\ngivenName: {first}\nsn: {last}\n\

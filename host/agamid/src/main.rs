@@ -10,7 +10,7 @@
 //! | `lsp.rs` | `agamid lsp` |
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
-//! | `explain.rs`, `key.rs` | `agamid explain`, `agamid key`: through `admin_client.rs` |
+//! | `explain.rs`, `key.rs`, `directory.rs` | `agamid explain`, `agamid key`, `agamid directory`: through `admin_client.rs` |
 //! | `flow.rs` | `agamid flow …` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
@@ -20,6 +20,7 @@ mod cli;
 mod compose;
 mod config;
 mod demo;
+mod directory;
 mod explain;
 mod flow;
 mod init;
@@ -77,6 +78,9 @@ fn run(command: cli::Command) -> Result<(), Exit> {
         cli::Command::Init { dir } => on_runtime(async { init::init(dir).await.map_err(Exit::Failed) }),
         cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, &server, json)),
         cli::Command::Key { tool, server, json } => on_runtime(key::key(tool, &server, json)),
+        cli::Command::Directory { tool, server, json } => {
+            on_runtime(directory::directory(tool, &server, json))
+        }
         cli::Command::Flow { tool } => flow::run(tool),
     }
 }

@@ -1,4 +1,5 @@
 #[path = "../../../../tests/support/slapd.rs"]
+#[expect(dead_code, reason = "the tests of identity take more of it")]
 mod slapd;
 
 use agamid_core::Env;

@@ -24,7 +24,7 @@ async fn an_import_pages_through_more_people_than_the_server_gives_at_once_and_t
 
 #[tokio::test]
 async fn people_whose_entry_is_gone_are_disabled_and_enabled_when_it_is_back() {
-    let slapd = Slapd::start("localhost", 0);
+    let mut slapd = Slapd::start("localhost", 0);
     let house = house(vec![scheduled(&slapd)]).await;
     house.identity.directories.import("staff").await.unwrap();
     let find = async |login: &str| {
@@ -33,8 +33,7 @@ async fn people_whose_entry_is_gone_are_disabled_and_enabled_when_it_is_back() {
     let twin = find("twin1").await;
     house.identity.persons.set_disabled(&twin.id, true, "an administrator").await.unwrap();
 
-    let delete = |uid: &str| slapd.change(&format!("dn: uid={uid},{PEOPLE}\nchangetype: delete\n\n"));
-    delete("bob");
+    slapd.delete("bob");
     let counts = house.identity.directories.import("staff").await.unwrap();
     assert_eq!((counts.disabled, counts.unchanged), (1, 3));
     let bob = find("bob").await;
@@ -45,8 +44,7 @@ async fn people_whose_entry_is_gone_are_disabled_and_enabled_when_it_is_back() {
     // An entry with the same id, as a restored backup has it.
     let link = house.identity.directories.link_of(&bob.id).await.unwrap().unwrap();
     let id = link.stable_id.trim_start_matches("t:").to_owned();
-    let entry = slapd::person("bob", "Bob Builder").replacen('\n', "\nchangetype: add\n", 1);
-    slapd.restore(&entry, &id);
+    slapd.add("bob", "Bob Builder", Some(&id));
     let counts = house.identity.directories.import("staff").await.unwrap();
     assert_eq!((counts.updated, counts.disabled), (1, 0));
     assert!(!find("bob").await.disabled);
@@ -55,12 +53,13 @@ async fn people_whose_entry_is_gone_are_disabled_and_enabled_when_it_is_back() {
 
 #[tokio::test]
 async fn an_import_that_would_disable_many_disables_nobody_until_that_is_allowed() {
-    let slapd = Slapd::start("localhost", 40);
+    let mut slapd = Slapd::start("localhost", 40);
     let house = house(vec![scheduled(&slapd)]).await;
     house.identity.directories.import("staff").await.unwrap();
+    let all = scheduled(&slapd);
     let with = |filter: &str, vanish_percent: u8| {
         let import_filter = Some(filter.to_owned());
-        let narrowed = DirectorySettings { import_filter, vanish_percent, ..scheduled(&slapd) };
+        let narrowed = DirectorySettings { import_filter, vanish_percent, ..all.clone() };
         house.identity.clone().with_directories(DirectoriesSettings(vec![narrowed])).unwrap().directories
     };
     for filter in ["(uid=nobody)", "(uid=p0000*)"] {
@@ -70,7 +69,7 @@ async fn an_import_that_would_disable_many_disables_nobody_until_that_is_allowed
             assert!(house.people().await.iter().all(|person| !person.disabled), "{filter}");
         }
     }
-    slapd.change(&slapd::person("new", "New One").replacen('\n', "\nchangetype: add\n", 1));
+    slapd.add("new", "New One", None);
     let counts = house.identity.directories.import("staff").await.unwrap();
     assert_eq!(
         (counts.created, counts.disabled),

@@ -39,10 +39,7 @@ impl Slapd {
         for n in 0..more {
             ldif.push_str(&person(&format!("p{n:05}"), &format!("Person {n}")));
         }
-        let mut load =
-            run("slapadd", at).arg("-q").stdin(Stdio::piped()).spawn().unwrap_or_else(|_| missing());
-        load.stdin.take().unwrap().write_all(ldif.as_bytes()).unwrap();
-        assert!(load.wait().unwrap().success(), "slapadd failed");
+        load("slapadd", at, &ldif);
         let mut slapd = Self { server: None, folder, port: free_port(), tls_port: free_port() };
         slapd.go_on();
         slapd
@@ -94,27 +91,28 @@ impl Slapd {
 
     /// Takes a person away.
     pub(crate) fn delete(&mut self, uid: &str) {
-        self.change(&format!("dn: uid={uid},{PEOPLE}\nchangetype: delete\n\n"));
+        self.change("slapmodify", &format!("dn: uid={uid},{PEOPLE}\nchangetype: delete\n\n"));
     }
 
     /// Adds a person, with an id of old where there is one.
     pub(crate) fn add(&mut self, uid: &str, name: &str, entry_uuid: Option<&str>) {
-        let mut entry = person(uid, name).replacen('\n', "\nchangetype: add\n", 1).trim_end().to_owned();
-        if let Some(id) = entry_uuid {
-            write!(entry, "\nentryUUID: {id}").unwrap();
-        }
-        self.change(&format!("{entry}\n\n"));
+        let id = entry_uuid.map_or_else(String::new, |id| format!("entryUUID: {id}\n"));
+        self.change("slapadd", &format!("{}\n{id}\n", person(uid, name).trim_end()));
     }
 
-    /// The server stands still meanwhile: the tool works on its files, and comes with it.
-    fn change(&mut self, ldif: &str) {
+    /// The server stands still meanwhile: the tools work on its files, and come with it.
+    fn change(&mut self, tool: &str, ldif: &str) {
         self.stop();
-        let mut tool = run("slapmodify", self.folder.path());
-        let mut child = tool.stdin(Stdio::piped()).spawn().unwrap_or_else(|_| missing());
-        child.stdin.take().unwrap().write_all(ldif.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success(), "slapmodify failed");
+        load(tool, self.folder.path(), ldif);
         self.go_on();
     }
+}
+
+/// Gives LDIF to a tool.
+fn load(tool: &str, folder: &Path, ldif: &str) {
+    let mut child = run(tool, folder).stdin(Stdio::piped()).spawn().unwrap_or_else(|_| missing());
+    child.stdin.take().unwrap().write_all(ldif.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{tool} failed");
 }
 
 impl Drop for Slapd {

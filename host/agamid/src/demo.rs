@@ -22,7 +22,7 @@ const PEOPLE: [(&str, &str, &str); 3] =
 /// How long the admin token of a demo lives.
 const ADMIN_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What the demo's command line and service may do.
-const ADMIN_SCOPES: [&str; 9] = [
+const ADMIN_SCOPES: [&str; 11] = [
     "config.projects.read",
     "config.projects.write",
     "config.plugins.read",

@@ -54,6 +54,9 @@ fn shown(answer: &Value) {
             text(directory, "organisation"),
             text(directory, "mode")
         ));
+        if let Some(problem) = directory.get("problem").and_then(Value::as_str) {
+            out::line(&format!("  {problem}"));
+        }
         for server in directory.get("servers").and_then(Value::as_array).into_iter().flatten() {
             let up = server.get("available").and_then(Value::as_bool).unwrap_or_default();
             let state = if up { "asked" } else { "left alone" };

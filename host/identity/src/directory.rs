@@ -32,19 +32,20 @@ use agamid_core::Env;
 use agamid_core::id::{OrgId, PersonId};
 use agamid_core::seal::Sealer;
 use agamid_core::secret::Secret;
-use agamid_store::{Kind, Store, StoreError};
+use agamid_store::{Store, StoreError};
 use serde::Serialize;
 
 use crate::IdentityError;
 use crate::organisation::Organisation;
 use crate::person::{Person, Persons};
 use connection::Query;
-use link::DirectoryLink;
 use mapping::Entry;
 use people::People;
 use pool::Pool;
 
+pub(crate) use import::ImportRecord;
 pub use import::{Counts, ImportState};
+pub(crate) use link::DirectoryLink;
 pub use mapping::{Rule, Take};
 pub use pool::ServerState;
 pub use settings::{
@@ -107,6 +108,8 @@ pub struct DirectoryState {
     pub name: String,
     /// The name of its organisation.
     pub organisation: String,
+    /// Why nobody can log in with it, where that does not depend on its servers.
+    pub problem: Option<String>,
     /// When people are taken over.
     pub mode: ImportMode,
     /// Its servers, as this node sees them.
@@ -122,11 +125,6 @@ pub struct FoundEntry {
     pub id: String,
     /// Where it is.
     pub dn: String,
-}
-
-/// The kinds of record of this module.
-pub(crate) fn records() -> [Kind; 2] {
-    [Kind::of::<DirectoryLink>(), Kind::of::<import::ImportRecord>()]
 }
 
 impl Directories {
@@ -234,9 +232,12 @@ impl Directories {
     pub async fn state(&self) -> Result<Vec<DirectoryState>, IdentityError> {
         let mut all = Vec::new();
         for directory in self.all.iter() {
+            let organisation = directory.settings.organisation.clone();
+            let missing = self.organisation(directory).await?.is_none();
             all.push(DirectoryState {
                 name: directory.settings.name.clone(),
-                organisation: directory.settings.organisation.clone(),
+                problem: missing.then(|| format!("there is no organisation {organisation}")),
+                organisation,
                 mode: directory.settings.import,
                 servers: directory.pool.state(),
                 import: self.last_import(&directory.settings.name).await?,

@@ -103,7 +103,7 @@ impl Identity {
 
 /// The kinds of record of this crate.
 pub fn records() -> Vec<Kind> {
-    let own = [
+    vec![
         Kind::of::<organisation::Organisation>(),
         Kind::of::<person::Person>(),
         Kind::of::<credential::Credential>(),
@@ -111,8 +111,9 @@ pub fn records() -> Vec<Kind> {
         Kind::of::<consent::Consent>(),
         Kind::of::<lockout::FailuresRecord>(),
         Kind::of::<lockout::KnownBrowserRecord>(),
-    ];
-    own.into_iter().chain(directory::records()).collect()
+        Kind::of::<directory::DirectoryLink>(),
+        Kind::of::<directory::ImportRecord>(),
+    ]
 }
 
 /// Why an identity service refused or failed.

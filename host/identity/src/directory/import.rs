@@ -77,7 +77,7 @@ enum Phase {
 
 /// The last import of a directory, and who holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct ImportRecord {
+pub(crate) struct ImportRecord {
     directory: String,
     /// Who runs it; nobody when it ended.
     holder: Option<String>,
@@ -301,12 +301,11 @@ impl Held<'_> {
             limit: settings.page_size,
             page: Some(Vec::new()),
         };
-        let mut held = directory.pool.hold().await?;
+        let mut connection = directory.pool.hold().await?;
         let stopped =
             |reason: String| DirectoryError::ImportStopped { directory: settings.name.clone(), reason };
         loop {
-            let page =
-                held.connection.search(&query).await.map_err(|failure| stopped(failure.to_string()))?;
+            let page = connection.search(&query).await.map_err(|failure| stopped(failure.to_string()))?;
             if page.entries.is_empty() && !page.cookie.is_empty() {
                 return Err(stopped("a page without entries that is not the last".to_owned()).into());
             }

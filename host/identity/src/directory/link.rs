@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// An entry of a directory and the person it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DirectoryLink {
+pub(crate) struct DirectoryLink {
     /// The directory's name.
     pub(super) directory: String,
     /// The entry's stable id, as `mapping` keeps it.

@@ -73,12 +73,6 @@ pub struct ServerState {
     pub last_answer_at: Option<String>,
 }
 
-/// A connection for searches that is held over several of them.
-pub(super) struct Held {
-    pub(super) connection: Connection,
-    _places: (OwnedSemaphorePermit, OwnedSemaphorePermit),
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -171,9 +165,9 @@ impl Pool {
         }
     }
 
-    /// A connection for a search of many pages: a page is known only to the connection that had the one before.
-    pub(super) async fn hold(&self) -> Result<Held, DirectoryError> {
-        let places = self.place().await?;
+    /// A connection for a search of many pages: a page is known only to the connection that had the one before. It takes no
+    /// place of those for logins.
+    pub(super) async fn hold(&self) -> Result<Connection, DirectoryError> {
         for server in &self.servers {
             if !self.claim(server) {
                 continue;
@@ -181,7 +175,7 @@ impl Pool {
             match self.connect(server, Purpose::Search).await {
                 Ok(connection) => {
                     self.answered(server);
-                    return Ok(Held { connection, _places: places });
+                    return Ok(connection);
                 }
                 Err(failure) => self.failed(server, &failure),
             }

@@ -226,6 +226,18 @@ async fn a_directory_serves_its_organisation_only_and_needs_its_name() {
 }
 
 #[tokio::test]
+async fn a_directory_of_an_organisation_that_is_not_there_says_so() {
+    let slapd = Slapd::start("localhost", 0);
+    let lost = DirectorySettings { organisation: "nowhere".into(), ..settings(&slapd) };
+    let house = house(vec![lost]).await;
+    assert_eq!(house.log_in("alice", PASSWORD).await, None);
+    let state = house.identity.directories.state().await.unwrap().remove(0);
+    assert!(state.problem.unwrap().contains("nowhere"));
+    let stopped = house.identity.directories.import("staff").await.unwrap_err();
+    assert!(stopped.to_string().contains("nowhere"));
+}
+
+#[tokio::test]
 async fn flows_read_the_attributes_they_may_and_never_a_password() {
     let slapd = Slapd::start("localhost", 0);
     let allowed = DirectorySettings { flow_attributes: vec!["cn".into()], ..settings(&slapd) };

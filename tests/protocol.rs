@@ -4,6 +4,7 @@ mod admin;
 mod authorize;
 mod claims;
 mod client_credentials;
+mod directories;
 mod end_session;
 mod explain;
 mod introspect;

@@ -68,6 +68,19 @@ pub(crate) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// LDAP directories. The access token for a running server (scope config.directories.read or
+    /// config.directories.write) comes from AGAMID_TOKEN.
+    Directory {
+        /// What to do with them.
+        #[command(subcommand)]
+        tool: DirectoryTool,
+        /// The admin listener of a running server.
+        #[arg(long, global = true, default_value = "http://127.0.0.1:8081")]
+        server: String,
+        /// Print JSON.
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// Tools for flow authors; no server needed.
     Flow {
         /// Which tool.
@@ -115,6 +128,27 @@ pub(crate) enum SessionTool {
         /// All sessions of the person with this id.
         #[arg(long)]
         person: Option<String>,
+    },
+}
+
+/// `agamid directory …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DirectoryTool {
+    /// All directories, how their servers are doing, and their last import.
+    List,
+    /// Imports a directory's people now.
+    Import {
+        /// Its name.
+        name: String,
+    },
+    /// Reads the password of a directory's search account from standard input and prints it sealed, for
+    /// bind_password_sealed.
+    Seal {
+        /// The directory's name.
+        name: String,
+        /// The configuration of a node, which names the envelope key.
+        #[arg(long, default_value = "agamid.toml")]
+        config: PathBuf,
     },
 }
 

@@ -14,6 +14,7 @@ use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_core::secret::Secret;
 use agamid_flow_engine::project::ProjectFiles;
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
+use agamid_identity::directory::DirectoriesSettings;
 use agamid_identity::{Identity, IdentityParts, IdentitySettings};
 use agamid_plugin_host::{CompiledCache, PluginHost, PluginHostParts, PluginSettings};
 use agamid_store::outbox::Outbox;
@@ -33,6 +34,7 @@ pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     pub(crate) auth_server: AuthServer,
+    pub(crate) identity: Identity,
     pub(crate) public: Router,
     pub(crate) admin: Router,
     /// Set when the server was told to stop: it is not ready any more.
@@ -93,6 +95,7 @@ pub(crate) async fn compose(
     let web = web(config, &env, with_demo)?;
 
     let identity_settings: IdentitySettings = section(&store, config, "identity").await?;
+    let directories: DirectoriesSettings = section(&store, config, "directories").await?;
     let flow_settings: FlowSettings = section(&store, config, "flows").await?;
     let oauth_settings: OauthSettings = section(&store, config, "oauth").await?;
     let plugin_settings: PluginSettings = section(&store, config, "plugins").await?;
@@ -105,6 +108,7 @@ pub(crate) async fn compose(
         sealer: sealer.clone(),
         settings: identity_settings,
     })
+    .and_then(|identity| identity.with_directories(directories))
     .map_err(|e| text(&e))?;
     let organisation = identity.organisations.ensure_default().await.map_err(|e| text(&e))?;
 
@@ -171,7 +175,7 @@ pub(crate) async fn compose(
     let admin = agamid_config_api::router(ConfigApiParts {
         store: store.clone(),
         engine: engine.clone(),
-        identity,
+        identity: identity.clone(),
         outbox,
         auth_server: auth_server.clone(),
         plugins,
@@ -180,7 +184,7 @@ pub(crate) async fn compose(
         leaving: Arc::clone(&leaving),
         origin: format!("http://{}", config.admin.listen),
     });
-    Ok(House { store, engine, auth_server, public, admin, leaving, _watchers: watchers })
+    Ok(House { store, engine, auth_server, identity, public, admin, leaving, _watchers: watchers })
 }
 
 /// A server that is leaving asks its clients to connect anew, elsewhere.

@@ -239,7 +239,7 @@ pub(crate) struct Seed {
 }
 
 /// The sections that `[seed.*]` and `[lock.*]` may have.
-pub(crate) const SECTIONS: [&str; 5] = ["flows", "identity", "oauth", "outgoing", "plugins"];
+pub(crate) const SECTIONS: [&str; 6] = ["directories", "flows", "identity", "oauth", "outgoing", "plugins"];
 
 impl NodeConfig {
     /// Reads the file and the environment (`variables`: all of it; others than ours are ignored).

@@ -30,6 +30,8 @@ const ADMIN_SCOPES: &[&str] = &[
     "config.outbox.read",
     "config.clients.read",
     "config.clients.write",
+    "config.directories.read",
+    "config.directories.write",
     "config.keys.read",
     "config.keys.write",
     "config.users.read",

@@ -10,7 +10,7 @@
 //! | `lsp.rs` | `agamid lsp` |
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
-//! | `explain.rs`, `key.rs`, `session.rs` | `agamid explain`, `key`, `session`: through `admin_client.rs` |
+//! | `explain.rs`, `key.rs`, `session.rs`, `directory.rs` | commands of these names: through `admin_client.rs` |
 //! | `flow.rs` | `agamid flow …` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
@@ -20,6 +20,7 @@ mod cli;
 mod compose;
 mod config;
 mod demo;
+mod directory;
 mod explain;
 mod flow;
 mod init;
@@ -79,6 +80,9 @@ fn run(command: cli::Command) -> Result<(), Exit> {
         cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, &server, json)),
         cli::Command::Key { tool, server, json } => on_runtime(key::key(tool, &server, json)),
         cli::Command::Session { tool, server, json } => on_runtime(session::session(tool, &server, json)),
+        cli::Command::Directory { tool, server, json } => {
+            on_runtime(directory::directory(tool, &server, json))
+        }
         cli::Command::Flow { tool } => flow::run(tool),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use agamid_core::Env;
+use agamid_identity::directory::Directories;
 use agamid_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -17,6 +18,9 @@ use crate::{listen, out, telemetry};
 /// How often expired records are removed, and how many at a time.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 const SWEEP_AT_ONCE: usize = 1_000;
+
+/// How often it is looked whether a directory is due to be imported.
+const DIRECTORIES_EVERY: Duration = Duration::from_secs(30);
 
 /// Runs the server of a configuration file until it is told to stop.
 pub(crate) async fn serve_file(file: PathBuf) -> Result<(), String> {
@@ -63,6 +67,7 @@ pub(crate) async fn run(
     let sweeper = tokio::spawn(sweep(house.store.clone(), stop.clone()));
     let auth_server = house.auth_server.clone();
     let key_keeper = tokio::spawn(async move { auth_server.keys().keep().await });
+    let importer = tokio::spawn(import_directories(house.identity.directories.clone()));
     let mut serving = tokio::task::JoinSet::new();
     for listener in listeners.public {
         serving.spawn(listen::serve(listener, listeners.tls.clone(), house.public.clone(), stop.clone()));
@@ -87,9 +92,18 @@ pub(crate) async fn run(
     while serving.join_next().await.is_some() {}
     sweeper.abort();
     key_keeper.abort();
+    importer.abort();
     let closed = house.store.close().await.map_err(|error| error.to_string());
     tracing::info!(event = "server.stopped");
     closed
+}
+
+/// Imports the people of directories when that is due.
+async fn import_directories(directories: Directories) {
+    loop {
+        directories.import_due().await;
+        tokio::time::sleep(DIRECTORIES_EVERY).await;
+    }
 }
 
 /// Removes expired records in bounded steps.

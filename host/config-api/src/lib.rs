@@ -10,6 +10,8 @@
 //! | `GET /config/v1/outbox` (development) | `config.outbox.read` |
 //! | `GET /config/v1/explain?url=…` | `config.clients.read` |
 //! | `GET /config/v1/keys` | `config.keys.read` |
+//! | `GET /config/v1/directories` | `config.directories.read` |
+//! | `POST /config/v1/directories/{name}/import` | `config.directories.write` |
 //! | `POST /config/v1/keys/rotate`, `DELETE /config/v1/keys/{kid}` | `config.keys.write` |
 //! | `GET /config/v1/sessions?person=…` | `config.sessions.read` |
 //! | `DELETE /config/v1/sessions?person=…`, `DELETE /config/v1/sessions/{id}` | `config.sessions.write` |
@@ -24,6 +26,7 @@
 mod authorize;
 mod consents;
 mod credentials;
+mod directories;
 mod explain;
 mod health;
 mod keys;
@@ -93,6 +96,8 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .route("/config/v1/plugins/{name}", put(plugins::deploy))
         .route("/config/v1/outbox", get(outbox::list))
         .route("/config/v1/explain", get(explain::get))
+        .route("/config/v1/directories", get(directories::list))
+        .route("/config/v1/directories/{name}/import", post(directories::import))
         .route("/config/v1/keys", get(keys::list))
         .route("/config/v1/keys/rotate", post(keys::rotate))
         .route("/config/v1/keys/{kid}", delete(keys::revoke))

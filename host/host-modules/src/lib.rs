@@ -6,6 +6,7 @@
 mod attempts;
 mod clock;
 mod credentials;
+mod ldap;
 mod mail;
 mod password;
 mod random;
@@ -37,13 +38,14 @@ pub fn all(
         Arc::new(random::Random),
         Arc::new(mail::Mail(mailer)),
         Arc::new(sms::Sms(sms)),
+        Arc::new(ldap::Ldap(identity.clone())),
     ]
 }
 
 /// Whom a function of a module (by its WIT name) proves to be there.
 pub fn proves(module: &str, function: &str) -> Proof {
     match (module, function) {
-        ("agamid.password", "verify") => Proof::Result,
+        ("agamid.password", "verify") | ("agamid.ldap", "authenticate") => Proof::Result,
         _ => Proof::Nobody,
     }
 }
@@ -57,6 +59,7 @@ pub const WITS: &[&str] = &[
     include_str!("../../../sdk/wit/host/random.wit"),
     include_str!("../../../sdk/wit/host/mail.wit"),
     include_str!("../../../sdk/wit/host/sms.wit"),
+    include_str!("../../../sdk/wit/host/ldap.wit"),
 ];
 
 /// A person as `record user`.

@@ -6,6 +6,7 @@
 
 pub mod consent;
 pub mod credential;
+pub mod directory;
 pub mod lockout;
 pub mod login;
 pub mod organisation;
@@ -56,6 +57,8 @@ pub struct Identity {
     pub sessions: session::Sessions,
     /// Consent.
     pub consents: consent::Consents,
+    /// LDAP directories; none unless [`Identity::with_directories`] gave them.
+    pub directories: directory::Directories,
 }
 
 impl Identity {
@@ -67,7 +70,16 @@ impl Identity {
         let rules = settings.password_rules();
         let passwords =
             password::Passwords::new(env.clone(), store.clone(), persons.clone(), credentials.clone(), rules);
+        let none = directory::DirectoriesSettings::default();
+        let directories = directory::Directories::new(
+            env.clone(),
+            store.clone(),
+            &credentials.sealer,
+            persons.clone(),
+            none,
+        )?;
         Ok(Self {
+            directories,
             organisations: organisation::Organisations { env: env.clone(), store: store.clone() },
             lockout: lockout::Lockout::new(env.clone(), store.clone(), settings.lockout.clone()),
             sessions: session::Sessions { env: env.clone(), store: store.clone(), settings },
@@ -90,6 +102,17 @@ impl Identity {
         self.lockout.with_counters(counters);
         self
     }
+
+    /// The same with directories as sources of people.
+    pub fn with_directories(
+        mut self,
+        settings: directory::DirectoriesSettings,
+    ) -> Result<Self, IdentityError> {
+        let person::Persons { env, store } = self.persons.clone();
+        let (sealer, persons) = (&self.credentials.sealer, self.persons.clone());
+        self.directories = directory::Directories::new(env, store, sealer, persons, settings)?;
+        Ok(self)
+    }
 }
 
 /// The kinds of record of this crate.
@@ -103,6 +126,8 @@ pub fn records() -> Vec<Kind> {
         Kind::of::<consent::Consent>(),
         Kind::of::<lockout::FailuresRecord>(),
         Kind::of::<lockout::KnownBrowserRecord>(),
+        Kind::of::<directory::DirectoryLink>(),
+        Kind::of::<directory::ImportRecord>(),
     ]
 }
 
@@ -153,6 +178,9 @@ pub enum IdentityError {
     /// A sealed credential can't be opened.
     #[error(transparent)]
     Sealed(#[from] SealError),
+    /// A directory could not be asked.
+    #[error(transparent)]
+    Directory(#[from] directory::DirectoryError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -165,6 +193,7 @@ impl Blamed for IdentityError {
             IdentityError::Busy
             | IdentityError::Hashing
             | IdentityError::Damaged
+            | IdentityError::Directory(_)
             | IdentityError::Sealed(_) => Blame::Us,
             _ => Blame::Caller,
         }

@@ -6,7 +6,7 @@ use crate::lockout::{Account, Origin};
 use crate::{Identity, IdentityError, Person};
 
 impl Identity {
-    /// The person, if login and password are right and no lock holds. For unknown, disabled, password-less and locked
+    /// The person, if login and password are right, here or in a directory, and no lock holds. For unknown, disabled, password-less and locked
     /// people, and whatever their hash was imported from, a refusal is the same: `None`, after the same hashes and one
     /// commit.
     pub async fn log_in(
@@ -23,12 +23,17 @@ impl Identity {
         };
         let allowed = self.lockout.allows(&account, origin).await?;
         let right = self.passwords.check(known, password, allowed).await?;
+        let mut found = None;
+        if right.is_none() && allowed {
+            found = self.directories.authenticate(organisation, login, password).await?;
+        }
         // Asked again after the work: of many guesses at once those that end after the limit count for nothing.
-        if let Some(right) = right
-            && self.lockout.allows(&account, origin).await?
-        {
-            self.passwords.accepted(&right, password).await?;
-            return Ok(Some(right.person));
+        if (right.is_some() || found.is_some()) && self.lockout.allows(&account, origin).await? {
+            if let Some(right) = right {
+                self.passwords.accepted(&right, password).await?;
+                found = Some(right.person);
+            }
+            return Ok(found);
         }
         // Refused as if it were wrong: who guesses learns nothing, not even that a guess was right.
         self.lockout.failed(&account, origin).await?;

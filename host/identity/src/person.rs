@@ -87,6 +87,11 @@ fn fold(login: &str) -> String {
     login.trim().to_lowercase()
 }
 
+/// Whether a text can be a username.
+pub(crate) fn is_username(text: &str) -> bool {
+    !fold(text).is_empty() && text.len() <= MAX_LOGIN && !text.contains('\0')
+}
+
 impl Record for Person {
     const KIND: &'static str = "person";
     const INDEXES: &'static [Index] = &[Index::unique("username"), Index::shared("email")];
@@ -122,11 +127,22 @@ impl Persons {
         new: NewPerson,
         actor: &str,
     ) -> Result<Person, IdentityError> {
-        if fold(&new.username).is_empty() || new.username.len() > MAX_LOGIN || new.username.contains('\0') {
+        let person = self.draft(organisation, new)?;
+        let audit = AuditEvent::new("person.created", actor, person.id.as_str());
+        match self.store.commit(Batch::new().put(&person, Expect::Absent).audit(audit)).await {
+            Ok(_) => Ok(person),
+            Err(StoreError::Conflict { .. }) => Err(IdentityError::UsernameTaken(person.username)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A new person that is not written yet.
+    pub(crate) fn draft(&self, organisation: &OrgId, new: NewPerson) -> Result<Person, IdentityError> {
+        if !is_username(&new.username) {
             return Err(IdentityError::Username);
         }
         let now = self.env.now();
-        let person = Person {
+        Ok(Person {
             id: PersonId::generate(&self.env),
             organisation: organisation.clone(),
             username: new.username.trim().to_owned(),
@@ -143,13 +159,7 @@ impl Persons {
             attributes: serde_json::Map::new(),
             created_at: now,
             updated_at: now,
-        };
-        let audit = AuditEvent::new("person.created", actor, person.id.as_str());
-        match self.store.commit(Batch::new().put(&person, Expect::Absent).audit(audit)).await {
-            Ok(_) => Ok(person),
-            Err(StoreError::Conflict { .. }) => Err(IdentityError::UsernameTaken(person.username)),
-            Err(error) => Err(error.into()),
-        }
+        })
     }
 
     /// A person by id.

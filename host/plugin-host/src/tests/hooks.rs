@@ -99,6 +99,6 @@ async fn a_granted_plugin_that_is_missing_or_stops_or_is_no_hook_is_a_failure() 
 #[tokio::test]
 async fn a_hook_of_another_form_is_refused_with_what_to_do() {
     let host = host(true).await;
-    let refused = host.load(hook(&WIT.replace("actor: string", "by: string"))).await.unwrap_err();
+    let refused = host.load(hook(&WIT.replace("actor: string", "by: string")), "test").await.unwrap_err();
     assert!(refused.to_string().contains("build it against sdk/wit/hooks/password-policy.wit"), "{refused}");
 }

@@ -105,6 +105,8 @@ async fn make(
     missing: &[&Kind],
     tables: &HashMap<&'static str, Table>,
 ) -> Result<(), Failure> {
+    // Making an index of a large table takes longer than any request may.
+    lane.client().batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
     let mut statements = vec![ABOUT.to_owned(), one_time::LAYOUT.to_owned(), audit::LAYOUT.to_owned()];
     for kind in missing {
         let Some(table) = tables.get(kind.name) else { continue };

@@ -8,6 +8,7 @@
 //! | `settings` | section `directories` of the settings, and what is refused in it |
 //! | `filter` | what people typed becomes a filter (RFC 4515). No DN is ever made of what people typed |
 //! | `trust` | certificates of the servers, password of the search account |
+//! | `wire` | TLS, and messages that are checked before they are parsed |
 //! | `connection` | one connection: the only place that speaks LDAP |
 //! | `pool` | servers in their order, dead ones left alone, kept connections |
 //! | `mapping` | entry → stable id and attributes |
@@ -24,6 +25,7 @@ mod people;
 mod pool;
 mod settings;
 mod trust;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;

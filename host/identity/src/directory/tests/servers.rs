@@ -101,7 +101,9 @@ async fn a_silent_server_costs_a_limited_time_once_and_logins_that_do_not_need_i
     house.identity.persons.create(&house.organisation, new, "test").await.unwrap();
     let logins = (0..50).map(|n| {
         let (directories, organisation) = (house.identity.directories.clone(), house.organisation.clone());
-        tokio::spawn(async move { directories.authenticate(&organisation, &format!("p{n}"), "x").await })
+        tokio::spawn(
+            async move { directories.authenticate(&organisation, &format!("p{n}"), "x", true).await },
+        )
     });
     for login in logins.collect::<Vec<_>>() {
         assert!(login.await.unwrap().is_err());

@@ -69,19 +69,19 @@ impl Ldap {
         let origin = origin(context);
         let allows =
             async |account: &Account| self.0.lockout.allows(account, &origin).await.map_err(unavailable);
-        // While the account is locked the directory is not asked: nobody may lock people out there by trying here.
-        if !allows(&account).await? {
-            return Ok(Value::Null);
-        }
-        let found = self.0.directories.authenticate_in(directory, organisation, login, password).await;
-        let Some(person) = found.map_err(told)? else {
-            self.0.lockout.failed(&account, &origin).await.map_err(unavailable)?;
-            return Ok(Value::Null);
-        };
+        let allowed = allows(&account).await?;
+        let directories = &self.0.directories;
+        let found = directories.authenticate_in(directory, organisation, login, password, allowed).await;
         // Asked again after the work, as for passwords; and for the person, who may have other spellings.
-        if !allows(&account).await? || !allows(&Account::of_person(&person.id)).await? {
-            return Ok(Value::Null);
-        }
+        let person = match found.map_err(told)? {
+            Some(person) if allows(&account).await? && allows(&Account::of_person(&person.id)).await? => {
+                person
+            }
+            _ => {
+                self.0.lockout.failed(&account, &origin).await.map_err(unavailable)?;
+                return Ok(Value::Null);
+            }
+        };
         context.prove(person.id.clone(), "pwd", "agamid.ldap#authenticate");
         Ok(user(&person))
     }

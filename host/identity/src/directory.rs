@@ -8,6 +8,7 @@
 //! | `settings` | section `directories` of the settings, and what is refused in it |
 //! | `filter` | what people typed becomes a filter (RFC 4515). No DN is ever made of what people typed |
 //! | `trust` | certificates of the servers, password of the search account |
+//! | `wire` | TLS, and messages that are checked before they are parsed |
 //! | `connection` | one connection: the only place that speaks LDAP |
 //! | `pool` | servers in their order, dead ones left alone, kept connections |
 //! | `mapping` | entry → stable id and attributes |
@@ -24,6 +25,7 @@ mod people;
 mod pool;
 mod settings;
 mod trust;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +70,16 @@ pub struct Directories {
 struct Directory {
     settings: DirectorySettings,
     pool: Pool,
+}
+
+/// A login that is tried.
+struct Attempt<'a> {
+    organisation: &'a OrgId,
+    login: &'a str,
+    password: &'a str,
+    allowed: bool,
+    /// Who has the login, where somebody has.
+    link: Option<&'a DirectoryLink>,
 }
 
 /// Why a directory could not be asked.
@@ -147,7 +159,8 @@ impl Directories {
 
     /// The person, if a directory says that login and password are right. Asked is the directory that the person came from;
     /// for a login that nobody has, every directory of the organisation, so that it looks like one of theirs; for a local
-    /// person none.
+    /// person none. Where the attempt is not `allowed`, the same is asked about an entry that can't be there: a lock can't be
+    /// seen by the time it takes, and nobody locks people out of the directory by trying here.
     ///
     /// # Errors
     /// A directory that was needed does not answer.
@@ -156,6 +169,7 @@ impl Directories {
         organisation: &OrgId,
         login: &str,
         password: &str,
+        allowed: bool,
     ) -> Result<Option<Person>, IdentityError> {
         if self.all.is_empty() || !askable(login, password) {
             return Ok(None);
@@ -173,8 +187,8 @@ impl Directories {
             if other || !self.serves(directory, organisation).await? {
                 continue;
             }
-            if let Some(person) = self.log_in(directory, organisation, login, password, link.as_ref()).await?
-            {
+            let attempt = Attempt { organisation, login, password, allowed, link: link.as_ref() };
+            if let Some(person) = self.log_in(directory, &attempt).await? {
                 return Ok(Some(person));
             }
         }
@@ -188,12 +202,13 @@ impl Directories {
         organisation: &OrgId,
         login: &str,
         password: &str,
+        allowed: bool,
     ) -> Result<Option<Person>, IdentityError> {
         let directory = self.named(directory, organisation).await?;
         if !askable(login, password) {
             return Ok(None);
         }
-        self.log_in(directory, organisation, login, password, None).await
+        self.log_in(directory, &Attempt { organisation, login, password, allowed, link: None }).await
     }
 
     /// The entry that has this login; nobody when several have it.
@@ -251,9 +266,13 @@ impl Directories {
         self.all.iter().map(|directory| directory.pool.exchanges()).sum()
     }
 
-    /// Whether a person came from a directory: their password is not ours to change.
+    /// Whether a person came from one of these directories: their password is not ours to check or to change.
     pub async fn is_source_of(&self, person: &PersonId) -> Result<bool, IdentityError> {
-        Ok(self.link_of(person).await?.is_some())
+        if self.all.is_empty() {
+            return Ok(false);
+        }
+        let link = self.link_of(person).await?;
+        Ok(link.is_some_and(|link| self.all.iter().any(|one| one.settings.name == link.directory)))
     }
 
     async fn named(&self, name: &str, organisation: &OrgId) -> Result<&Directory, IdentityError> {
@@ -284,17 +303,15 @@ impl Directories {
     async fn log_in(
         &self,
         directory: &Directory,
-        organisation: &OrgId,
-        login: &str,
-        password: &str,
-        link: Option<&DirectoryLink>,
+        attempt: &Attempt<'_>,
     ) -> Result<Option<Person>, IdentityError> {
         let wanted: Vec<String> = directory.settings.map.iter().flat_map(|rule| rule.from.clone()).collect();
         let checked = directory
             .within(async {
-                let entry = directory.entry(login, &wanted).await?;
+                let entry = directory.entry(attempt.login, &wanted).await?;
+                let entry = entry.filter(|_| attempt.allowed);
                 let dn = entry.as_ref().map_or_else(|| self.nobodys_dn(directory), |entry| entry.dn.clone());
-                let right = directory.pool.bind(&dn, &Secret::new(password)).await?;
+                let right = directory.pool.bind(&dn, &Secret::new(attempt.password)).await?;
                 Ok(entry.filter(|_| right))
             })
             .await?;
@@ -311,11 +328,11 @@ impl Directories {
             return Ok(None);
         };
         let key = link::key(&directory.settings.name, &stable_id);
-        if link.is_some_and(|link| link::key(&link.directory, &link.stable_id) != key) {
+        if attempt.link.is_some_and(|link| link::key(&link.directory, &link.stable_id) != key) {
             // The login is now another entry's: the person it belonged to is not the one who is here.
             return Ok(None);
         }
-        let person = self.people(directory, organisation).logged_in(&entry, &stable_id).await?;
+        let person = self.people(directory, attempt.organisation).logged_in(&entry, &stable_id).await?;
         Ok(person.filter(|person| !person.disabled))
     }
 

@@ -6,9 +6,9 @@ use crate::lockout::{Account, Origin};
 use crate::{Identity, IdentityError, Person};
 
 impl Identity {
-    /// The person, if login and password are right, here or in a directory, and no lock holds. For unknown, disabled, password-less and locked
-    /// people, and whatever their hash was imported from, a refusal is the same: `None`, after the same hashes and one
-    /// commit.
+    /// The person, if login and password are right, and no lock holds: here, or in the directory that they came from. For
+    /// unknown, disabled, password-less and locked people, and whatever their hash was imported from, a refusal is the same:
+    /// `None`, after the same hashes and one commit.
     pub async fn log_in(
         &self,
         organisation: &OrgId,
@@ -22,10 +22,15 @@ impl Identity {
             None => Account::of_nobody(organisation, login),
         };
         let allowed = self.lockout.allows(&account, origin).await?;
-        let right = self.passwords.check(known, password, allowed).await?;
+        let mut right = self.passwords.check(known, password, allowed).await?;
+        if let Some(checked) = &right
+            && self.directories.is_source_of(&checked.person.id).await?
+        {
+            right = None;
+        }
         let mut found = None;
-        if right.is_none() && allowed {
-            found = self.directories.authenticate(organisation, login, password).await?;
+        if right.is_none() {
+            found = self.directories.authenticate(organisation, login, password, allowed).await?;
         }
         // Asked again after the work: of many guesses at once those that end after the limit count for nothing.
         if (right.is_some() || found.is_some()) && self.lockout.allows(&account, origin).await? {
@@ -52,6 +57,9 @@ impl Identity {
         let Some(person) = self.log_in(organisation, login, old, origin).await? else {
             return Ok(Changed::WrongPassword);
         };
+        if self.directories.is_source_of(&person.id).await? {
+            return Ok(Changed::Refused(vec![crate::password::policy::Violation::Directory]));
+        }
         let by = crate::password::ChangedBy::Person;
         match self.passwords.set_by(&person, new, by, person.id.as_str()).await {
             Ok(()) => Ok(Changed::Yes),

@@ -4,7 +4,6 @@
 //! limited time: a panic, an error and silence are all a [`Failure`], and what was given up is ended too.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +13,12 @@ use ldap3::{
     Ldap, LdapConnAsync, LdapConnSettings, LdapError, ResultEntry, Scope, SearchEntry, SearchOptions,
 };
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use url::Url;
 
 use super::mapping::Entry;
 use super::settings::{SearchScope, TlsMode};
+use super::wire;
 
 /// Why an exchange gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +75,7 @@ pub(super) struct Route {
 pub(super) struct Connection {
     ldap: Ldap,
     operation: Duration,
-    _driver: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 /// Result codes (RFC 4511 appendix A) of a bind that say something about the server or the way to it, not about the password.
@@ -91,14 +90,14 @@ impl Connection {
     /// Connects, with TLS where it is to be.
     pub(super) async fn open(route: &Route) -> Result<Self, Failure> {
         let owned = route.clone();
-        let (connection, ldap) = limited(route.connect, async move { connect(&owned).await }).await?;
-        let mut driver = JoinSet::new();
-        driver.spawn(async move {
+        let (connection, ldap, mut tasks) =
+            limited(route.connect, async move { connect(&owned).await }).await?;
+        tasks.spawn(async move {
             if let Err(error) = connection.drive().await {
                 tracing::debug!(event = "directory.connection_ended", %error);
             }
         });
-        Ok(Self { ldap, operation: route.operation, _driver: driver })
+        Ok(Self { ldap, operation: route.operation, _tasks: tasks })
     }
 
     /// Whether the other end is known to be gone.
@@ -147,28 +146,14 @@ async fn limited<T: Send + 'static>(
     }
 }
 
-async fn connect(route: &Route) -> Result<(LdapConnAsync, Ldap), Failure> {
-    let default = if route.tls == TlsMode::Ldaps { 636 } else { 389 };
-    let host = route.url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((address, route.url.port().unwrap_or(default)))
-        .await
-        .map_err(|error| Failure::Broken(format!("no connection: {error}")))?;
-    let peer: IpAddr = stream.peer_addr().map_err(|error| Failure::Broken(error.to_string()))?.ip();
-    // Whatever the name said: without TLS nothing leaves the machine.
-    if route.tls == TlsMode::None && !peer.to_canonical().is_loopback() {
-        return Err(Failure::Broken(format!(
-            "{peer} is not this machine: nothing is said to it without TLS"
-        )));
-    }
-    let stream = stream.into_std().map_err(|error| Failure::Broken(error.to_string()))?;
-    let mut settings = LdapConnSettings::new()
-        .set_std_stream(ldap3::StdStream::Tcp(stream))
-        .set_starttls(route.tls == TlsMode::StartTls);
-    if let Some(config) = &route.config {
-        settings = settings.set_config(Arc::clone(config));
-    }
-    LdapConnAsync::from_url_with_settings(settings, &route.url).await.map_err(broken)
+async fn connect(route: &Route) -> Result<(LdapConnAsync, Ldap, JoinSet<()>), Failure> {
+    let failed = |error: std::io::Error| Failure::Broken(format!("no connection: {error}"));
+    let (stream, tasks) = wire::connect(route).await.map_err(failed)?;
+    let stream = stream.into_std().map_err(failed)?;
+    // TLS is behind the socket that the library gets.
+    let settings = LdapConnSettings::new().set_std_stream(ldap3::StdStream::Unix(stream));
+    let (connection, ldap) = LdapConnAsync::with_settings(settings, "ldapi:///").await.map_err(broken)?;
+    Ok((connection, ldap, tasks))
 }
 
 async fn search(ldap: &mut Ldap, query: Query) -> Result<Found, Failure> {
@@ -212,7 +197,9 @@ async fn search(ldap: &mut Ldap, query: Query) -> Result<Found, Failure> {
     }
     let cookie = result.ctrls.iter().find_map(|control| match control {
         ldap3::controls::Control(Some(ControlType::PagedResults), raw) => {
-            Some(raw.parse::<PagedResults>().cookie)
+            // The library parses it by recursion, as all else.
+            let sound = raw.val.as_deref().is_some_and(wire::is_shallow);
+            sound.then(|| raw.parse::<PagedResults>().cookie)
         }
         _ => None,
     });

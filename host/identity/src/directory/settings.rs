@@ -228,10 +228,6 @@ impl DirectorySettings {
             let reason = "without TLS only 127.0.0.1, [::1] or localhost may be asked; use tls = \"ldaps\" or \"starttls\"";
             return Err(self.refuse("urls", reason));
         }
-        if self.tls != TlsMode::None && host.starts_with('[') {
-            return Err(self
-                .refuse("urls", format!("{text:?}: TLS checks a name or an IPv4 address; name the server")));
-        }
         Ok(url)
     }
 
@@ -363,7 +359,6 @@ mod tests {
         refused("urls", |s| s.urls = vec!["ldap://ldap.example.org".into()]);
         refused("urls", |s| s.urls = vec!["ldaps://".into()]);
         refused("urls", |s| s.urls = vec!["ldaps://ldap.example.org/dc=x?uid".into()]);
-        refused("urls", |s| s.urls = vec!["ldaps://[2001:db8::1]".into()]);
         refused("ca_file", |s| s.ca_file = Some("ca.pem".into()));
         refused("bind_dn", |s| s.bind_dn.clear());
         refused("bind_password_file", |s| s.bind_password_file = None);

@@ -55,7 +55,7 @@ impl House {
     }
 
     async fn try_log_in(&self, login: &str, password: &str) -> Result<Option<Person>, IdentityError> {
-        self.identity.directories.authenticate(&self.organisation, login, password).await
+        self.identity.directories.authenticate(&self.organisation, login, password, true).await
     }
 
     async fn people(&self) -> Vec<Person> {
@@ -159,6 +159,38 @@ async fn unknown_wrong_disabled_and_right_cost_a_directory_the_same_and_local_pe
 }
 
 #[tokio::test]
+async fn what_is_not_allowed_costs_the_same_and_does_not_try_the_password() {
+    let slapd = Slapd::start("localhost", 0);
+    let house = house(vec![settings(&slapd)]).await;
+    for (allowed, found) in [(true, true), (false, false)] {
+        let before = house.exchanges();
+        let directories = &house.identity.directories;
+        let answer = directories.authenticate(&house.organisation, "alice", PASSWORD, allowed).await.unwrap();
+        assert_eq!((answer.is_some(), house.exchanges() - before), (found, 2));
+    }
+}
+
+#[tokio::test]
+async fn the_password_of_a_directorys_person_is_checked_and_changed_there_only() {
+    let slapd = Slapd::start("localhost", 0);
+    let house = house(vec![settings(&slapd)]).await;
+    let origin = crate::lockout::Origin::default();
+    let log_in = async |identity: &Identity, password: &str| {
+        identity.log_in(&house.organisation, "alice", password, &origin).await.unwrap()
+    };
+    let alice = log_in(&house.identity, PASSWORD).await.unwrap();
+    let local = "a password that is kept here";
+    house.identity.passwords.set(&alice, local).await.unwrap();
+    assert_eq!(log_in(&house.identity, local).await, None);
+    let changed = house.identity.change_password(&alice, PASSWORD, "another long password", &origin).await;
+    let refused = crate::password::policy::Violation::Directory;
+    assert_eq!(changed.unwrap(), crate::login::Changed::Refused(vec![refused]));
+    // Without the directory the person is like a local one.
+    let alone = house.identity.clone().with_directories(DirectoriesSettings::default()).unwrap();
+    assert_eq!(log_in(&alone, local).await.map(|person| person.id), Some(alice.id));
+}
+
+#[tokio::test]
 async fn a_renamed_and_moved_entry_stays_the_same_person() {
     let mut slapd = Slapd::start("localhost", 0);
     let house = house(vec![settings(&slapd)]).await;
@@ -217,7 +249,7 @@ async fn a_directory_serves_its_organisation_only_and_needs_its_name() {
     let house = house(vec![settings(&slapd)]).await;
     let elsewhere = OrgId::generate(&Env::system());
     let directories = &house.identity.directories;
-    assert_eq!(directories.authenticate(&elsewhere, "alice", PASSWORD).await.unwrap(), None);
+    assert_eq!(directories.authenticate(&elsewhere, "alice", PASSWORD, true).await.unwrap(), None);
     for (name, organisation) in [("staff", &elsewhere), ("other", &house.organisation)] {
         let found = directories.find(name, organisation, "alice").await;
         assert!(matches!(found, Err(IdentityError::Directory(DirectoryError::Unknown(_)))));

@@ -121,6 +121,9 @@ pub enum Violation {
     /// The one before is too new.
     #[error("your password can be changed again at {0}")]
     TooSoon(Timestamp),
+    /// It is not kept here.
+    #[error("your password is kept in a directory of your organisation; change it there")]
+    Directory,
     /// The hook says no.
     #[error("{message}")]
     Hook {
@@ -145,6 +148,7 @@ impl Violation {
             Violation::Personal { .. } => "personal",
             Violation::Used(_) => "used",
             Violation::TooSoon(_) => "too_soon",
+            Violation::Directory => "directory",
             Violation::Hook { code, .. } => code,
             Violation::Unchecked => "unchecked",
         }

@@ -74,3 +74,5 @@ pub enum Changed {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod two_nodes;

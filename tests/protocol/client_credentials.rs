@@ -21,7 +21,7 @@ async fn a_service_gets_a_token_for_itself_with_its_own_scopes() {
     assert_eq!(put.status(), 403);
     assert_eq!(browser.userinfo(&server, &token).await.0, 403, "nobody stands behind it");
 
-    for scope in ["openid", "profile", "unknown", "config.users.write"] {
+    for scope in ["openid", "profile", "unknown", "config.settings.write"] {
         let (status, refused) =
             browser.as_service(&server, "/oauth2/token", &[grant, ("scope", scope)]).await;
         assert_eq!((status, refused["error"].as_str()), (400, Some("invalid_scope")), "{scope}");

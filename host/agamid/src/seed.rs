@@ -15,7 +15,7 @@ use crate::config::NodeConfig;
 #[serde(deny_unknown_fields)]
 struct PersonSeed {
     username: String,
-    /// argon2id, PHC form.
+    /// In any form that can be imported (docs/passwords.md).
     password_hash: Option<String>,
     email: Option<String>,
     given_name: Option<String>,

@@ -158,3 +158,50 @@ async fn the_texts_for_checks_are_those_of_the_modules() {
     let texts: Vec<&str> = modules.iter().map(|module| module.wit()).collect();
     assert_eq!(texts, WITS);
 }
+
+fn codes(list: &Value) -> Vec<String> {
+    let Value::List(items) = list else { panic!("no list: {list:?}") };
+    items.iter().map(|item| item.as_map().unwrap()["code"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_password_is_checked_and_changed_only_for_a_person_whom_the_run_has_proved() {
+    let (identity, organisation, person) = house().await;
+    let context = context(&organisation);
+    let id = person.id.as_str();
+    for (function, args) in [
+        ("check", vec![id, "new words here"]),
+        ("change", vec![id, "correct horse", "new words here"]),
+        ("must-change", vec![id]),
+    ] {
+        let refused = call(&identity, &context, "password", function, &args).await;
+        assert_eq!(refused.unwrap_err().code, "denied", "{function}");
+    }
+    let proved = async |function: &str, args: &[&str]| {
+        context.prove(person.id.clone(), "pwd", "test");
+        call(&identity, &context, "password", function, args).await.unwrap()
+    };
+    assert_eq!(codes(&proved("check", &[id, "alice"]).await), ["too_short", "personal"]);
+    assert!(codes(&proved("check", &[id, "new words here"]).await).is_empty());
+    assert_eq!(codes(&proved("change", &[id, "wrong", "new words here"]).await), ["wrong_password"]);
+    assert_eq!(codes(&proved("change", &[id, "correct horse", "short"]).await), ["too_short"]);
+    assert!(codes(&proved("change", &[id, "correct horse", "new words here"]).await).is_empty());
+    assert_eq!(proved("must-change", &[id]).await, false.into());
+    let old = call(&identity, &context, "password", "verify", &["alice", "correct horse"]).await;
+    assert_eq!(old, Ok(Value::Null));
+    let new = call(&identity, &context, "password", "verify", &["alice", "new words here"]).await;
+    assert_ne!(new, Ok(Value::Null));
+}
+
+#[tokio::test]
+async fn wrong_old_passwords_count_with_wrong_logins() {
+    let (identity, organisation, person) = house().await;
+    let context = context(&organisation);
+    context.prove(person.id.clone(), "otp", "test");
+    for _ in 0..5 {
+        let args = [person.id.as_str(), "wrong", "new words here"];
+        call(&identity, &context, "password", "change", &args).await.unwrap();
+    }
+    let right = call(&identity, &context, "password", "verify", &["alice", "correct horse"]).await;
+    assert_eq!(right, Ok(Value::Null), "locked");
+}

@@ -82,3 +82,5 @@ pub enum Changed {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod two_nodes;

@@ -274,7 +274,10 @@ impl Hash {
         match self {
             Hash::Argon2 { text, .. } => PasswordHash::new(text)
                 .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok()),
-            Hash::Bcrypt { text, .. } => bcrypt::verify(password, text).unwrap_or(false),
+            // What bcrypt repeats until it has 72 bytes ends with a NUL, so one inside could look like an end.
+            Hash::Bcrypt { text, .. } => {
+                bcrypt::verify(password, text).unwrap_or(false) & !password.contains(&0)
+            }
             Hash::Scrypt { log_n, r, p, salt, digest } => {
                 let mut found = vec![0; digest.len()];
                 let done = scrypt::Params::new(*log_n, *r, *p)

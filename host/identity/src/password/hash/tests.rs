@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const PASSWORD: &[u8] = b"correct horse";
@@ -133,5 +135,34 @@ fn the_work_of_a_shape_is_that_of_a_real_hash() {
     assert_eq!(argon2.shape(), Some(Shape::Argon2(Variant::I, 64, 1, 1)));
     for shape in [Shape::Scrypt(4, 8, 1), Shape::Pbkdf2(Prf::Sha512, 16)] {
         shape.work(PASSWORD);
+    }
+}
+
+#[test]
+fn bcrypt_looks_at_72_bytes_and_at_every_letter_as_it_always_did() {
+    let long = Hash::parse("$2b$04$abcdefghijklmnopqrstuuBzzIgyKkz7xMWYSzkIjUSnxEQFQ0WNe").unwrap();
+    let cut = "a".repeat(72);
+    assert!(long.is_of("a".repeat(80).as_bytes()) && long.is_of(format!("{cut}b").as_bytes()));
+    assert!(!long.is_of("a".repeat(71).as_bytes()));
+    let umlauts = Hash::parse("$2y$04$abcdefghijklmnopqrstuubruKkXMfLn.l3WIPLWOzv2Ez/pRsb6q").unwrap();
+    assert!(umlauts.is_of("äöü".as_bytes()) && !umlauts.is_of("aou".as_bytes()));
+    let empty = Hash::parse("$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq").unwrap();
+    assert!(empty.is_of(b"") && !empty.is_of(b"\0"));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_as_what_can_be_afforded_or_refused(text in r"(\PC{0,80}|[${}a-zA-Z0-9+/.,=_-]{0,120})") {
+        let _ = Hash::parse(&text).map(|hash| hash.shape());
+    }
+
+    #[test]
+    fn a_hash_with_any_one_byte_changed_is_read_or_refused(which in 0..IMPORTED.len(), at in 0..200_usize, byte in any::<u8>()) {
+        let mut bytes = IMPORTED[which].0.as_bytes().to_vec();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        if let Ok(text) = String::from_utf8(bytes) {
+            let _ = Hash::parse(&text).map(|hash| hash.shape());
+        }
     }
 }

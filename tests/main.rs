@@ -11,6 +11,7 @@ mod lsp;
 mod protocol;
 mod reload;
 mod restart;
+mod scale;
 mod security;
 mod support;
 mod tidy;

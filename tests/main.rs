@@ -9,6 +9,7 @@ mod durability;
 mod flow_tools;
 mod lsp;
 mod protocol;
+mod redis;
 mod reload;
 mod restart;
 mod scale;

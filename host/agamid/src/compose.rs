@@ -15,6 +15,7 @@ use agamid_core::secret::Secret;
 use agamid_flow_engine::project::ProjectFiles;
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
 use agamid_identity::directory::DirectoriesSettings;
+use agamid_identity::lockout::SharedCounters;
 use agamid_identity::{Identity, IdentityParts, IdentitySettings};
 use agamid_plugin_host::{CompiledCache, PluginHost, PluginHostParts, PluginSettings};
 use agamid_store::outbox::Outbox;
@@ -92,7 +93,7 @@ pub(crate) async fn compose(
         .map_err(|error| format!("secrets.envelope_key_file: {error} (`agamid init` makes one)"))?;
     let sealer = Sealer::new(envelope, env.clone());
     let redis = open_redis(&config.store, &env, &sealer).await?;
-    let store = open_store(&config.store, &env, redis).await?;
+    let store = open_store(&config.store, &env, redis.clone()).await?;
     let web = web(config, &env, with_demo)?;
 
     let identity_settings: IdentitySettings = section(&store, config, "identity").await?;
@@ -103,7 +104,7 @@ pub(crate) async fn compose(
     let outgoing: OutgoingSettings = section(&store, config, "outgoing").await?;
     let http = GuardedHttp::new(outgoing, Arc::new(SystemResolver)).map_err(|error| error.reason)?;
 
-    let identity = Identity::new(IdentityParts {
+    let mut identity = Identity::new(IdentityParts {
         env: env.clone(),
         store: store.clone(),
         sealer: sealer.clone(),
@@ -111,6 +112,9 @@ pub(crate) async fn compose(
     })
     .and_then(|identity| identity.with_directories(directories))
     .map_err(|e| text(&e))?;
+    if let Some(redis) = redis {
+        identity = identity.with_rate_counters(Arc::new(SharedCounters::new(redis, env.clone())));
+    }
     let organisation = identity.organisations.ensure_default().await.map_err(|e| text(&e))?;
 
     // Services that really send come with their own settings; until then only development has an outbox.

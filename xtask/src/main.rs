@@ -1,4 +1,4 @@
-//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `fuzz`, `plugins`, `docs`.
+//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `scale`, `fuzz`, `plugins`, `docs`.
 //!
 //! Each prints one line per step, what it installs and why, and how to do it by hand where it can't. A missing part
 //! is skipped by name on a developer's machine and is a failure in CI (`CI=true`).
@@ -11,6 +11,7 @@ mod install;
 mod lint;
 mod plugins;
 mod run;
+mod scale;
 mod test;
 mod wasm;
 
@@ -41,6 +42,15 @@ enum Command {
     Lint,
     /// Figures of the release binary, beside the raw cost of the same cryptography.
     Bench,
+    /// Figures of the release binary with many people, into `target/scale.md`.
+    Scale {
+        /// How many people, one after the other, growing.
+        #[arg(long, default_value = "0,100000,1000000")]
+        people: String,
+        /// On what they are: sled, postgres, or both.
+        #[arg(long, default_value = "sled,postgres")]
+        store: String,
+    },
     /// Builds all guest components into `plugins/dist`.
     Plugins,
     /// Fuzzes the language.
@@ -60,6 +70,7 @@ fn main() -> ExitCode {
         Command::Test => test::test(&root),
         Command::Lint => lint::lint(&root),
         Command::Bench => bench::bench(&root),
+        Command::Scale { people, store } => scale::scale(&root, &people, &store),
         Command::Fuzz { arguments } => fuzz::fuzz(&root, &arguments),
         Command::Plugins => plugins::build_all(&root),
         Command::Docs => docs::build(&root),

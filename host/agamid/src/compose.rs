@@ -15,10 +15,11 @@ use agamid_core::secret::Secret;
 use agamid_flow_engine::project::ProjectFiles;
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
 use agamid_identity::directory::DirectoriesSettings;
+use agamid_identity::lockout::SharedCounters;
 use agamid_identity::{Identity, IdentityParts, IdentitySettings};
 use agamid_plugin_host::{CompiledCache, PluginHost, PluginHostParts, PluginSettings};
 use agamid_store::outbox::Outbox;
-use agamid_store::{Kind, Store, StoreOptions};
+use agamid_store::{Kind, Redis, RedisOptions, Store, StoreOptions};
 use agamid_web::{Web, WebConfig};
 use axum::Router;
 use axum::extract::State;
@@ -91,7 +92,8 @@ pub(crate) async fn compose(
     let envelope = EnvelopeKey::load(key)
         .map_err(|error| format!("secrets.envelope_key_file: {error} (`agamid init` makes one)"))?;
     let sealer = Sealer::new(envelope, env.clone());
-    let store = open_store(&config.store, &env).await?;
+    let redis = open_redis(&config.store, &env, &sealer).await?;
+    let store = open_store(&config.store, &env, redis.clone()).await?;
     let web = web(config, &env, with_demo)?;
 
     let identity_settings: IdentitySettings = section(&store, config, "identity").await?;
@@ -102,7 +104,7 @@ pub(crate) async fn compose(
     let outgoing: OutgoingSettings = section(&store, config, "outgoing").await?;
     let http = GuardedHttp::new(outgoing, Arc::new(SystemResolver)).map_err(|error| error.reason)?;
 
-    let identity = Identity::new(IdentityParts {
+    let mut identity = Identity::new(IdentityParts {
         env: env.clone(),
         store: store.clone(),
         sealer: sealer.clone(),
@@ -110,6 +112,9 @@ pub(crate) async fn compose(
     })
     .and_then(|identity| identity.with_directories(directories))
     .map_err(|e| text(&e))?;
+    if let Some(redis) = redis {
+        identity = identity.with_rate_counters(Arc::new(SharedCounters::new(redis, env.clone())));
+    }
     let organisation = identity.organisations.ensure_default().await.map_err(|e| text(&e))?;
 
     // Services that really send come with their own settings; until then only development has an outbox.
@@ -207,11 +212,31 @@ pub(crate) fn kinds() -> Vec<Kind> {
     crates.into_iter().flatten().collect()
 }
 
-/// Opens the store of a configuration.
-pub(crate) async fn open_store(config: &StoreConfig, env: &Env) -> Result<Store, String> {
-    let read = |file: &PathBuf, key: &str| {
-        std::fs::read_to_string(file).map_err(|error| format!("store.{key}: {}: {error}", file.display()))
+fn read(file: &PathBuf, key: &str) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|error| format!("store.{key}: {}: {error}", file.display()))
+}
+
+/// Takes Redis into use, where a configuration names one.
+async fn open_redis(config: &StoreConfig, env: &Env, sealer: &Sealer) -> Result<Option<Redis>, String> {
+    let Some(url) = config.redis_url.clone() else { return Ok(None) };
+    let password =
+        config.redis_password_file.as_ref().map(|file| read(file, "redis_password_file")).transpose()?;
+    let certificates = config.redis_tls_ca.as_ref().map(|file| read(file, "redis_tls_ca")).transpose()?;
+    let options = RedisOptions {
+        url,
+        password: password.map(|text| Secret::new(text.trim())),
+        certificates: certificates.map(String::into_bytes),
+        sealer: sealer.clone(),
     };
+    Redis::open(options, env.clone()).await.map(Some).map_err(|error| error.to_string())
+}
+
+/// Opens the store of a configuration.
+pub(crate) async fn open_store(
+    config: &StoreConfig,
+    env: &Env,
+    redis: Option<Redis>,
+) -> Result<Store, String> {
     let password = config.password_file.as_ref().map(|file| read(file, "password_file")).transpose()?;
     let certificates = config.tls_ca.as_ref().map(|file| read(file, "tls_ca")).transpose()?;
     let options = StoreOptions {
@@ -222,6 +247,7 @@ pub(crate) async fn open_store(config: &StoreConfig, env: &Env) -> Result<Store,
         certificates: certificates.map(String::into_bytes),
         connections: config.connections,
         timeout: Duration::from_secs(config.timeout_seconds.max(1)),
+        redis,
     };
     Store::open(options, env.clone()).await.map_err(|error| format!("store.url: {error}"))
 }

@@ -142,6 +142,12 @@ pub(crate) struct StoreConfig {
     pub(crate) connections: usize,
     /// How long the database may take to answer.
     pub(crate) timeout_seconds: u64,
+    /// `rediss://HOST`, `redis://127.0.0.1` or `unix:///PATH`: a cache and counters that nodes share.
+    pub(crate) redis_url: Option<String>,
+    /// A file with the password of Redis, where it is not in the address.
+    pub(crate) redis_password_file: Option<PathBuf>,
+    /// The certificates (PEM) of who may sign that of Redis; those that the system trusts unless given.
+    pub(crate) redis_tls_ca: Option<PathBuf>,
 }
 
 impl Default for StoreConfig {
@@ -153,6 +159,9 @@ impl Default for StoreConfig {
             tls_ca: None,
             connections: 16,
             timeout_seconds: 5,
+            redis_url: None,
+            redis_password_file: None,
+            redis_tls_ca: None,
         }
     }
 }
@@ -267,7 +276,14 @@ impl NodeConfig {
             place(&mut tls.cert);
             place(&mut tls.key);
         }
-        for file in [&mut self.store.password_file, &mut self.store.tls_ca].into_iter().flatten() {
+        let store = &mut self.store;
+        let files = [
+            &mut store.password_file,
+            &mut store.tls_ca,
+            &mut store.redis_password_file,
+            &mut store.redis_tls_ca,
+        ];
+        for file in files.into_iter().flatten() {
             place(file);
         }
         if let Some(directory) = self.store.url.strip_prefix("sled:") {

@@ -18,6 +18,8 @@
 mod claims_parameter;
 pub mod client;
 mod client_keys;
+#[cfg(feature = "testing")]
+pub mod copies;
 pub mod error;
 pub mod keys;
 mod oauth;

@@ -16,6 +16,7 @@
 //! addresses and of all together are in [`RateCounters`]: losing them loses little.
 
 mod counters;
+mod shared;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use crate::organisation::OrgScope;
 use crate::person::Person;
 
 pub use counters::{Counted, LocalCounters, RateCounters};
+pub use shared::SharedCounters;
 
 /// How long a browser counts as the person's own after a login.
 const KNOWN: Duration = Duration::from_secs(180 * 24 * 3600);

@@ -5,10 +5,12 @@
 //! even if no news comes through. One-time records never come here: their type is no [`Record`].
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use agamid_core::Env;
 use moka::ops::compute::Op;
 use moka::sync::Cache as Bounded;
 use tokio::sync::broadcast;
@@ -23,6 +25,9 @@ const CAPACITY: u64 = 20_000;
 
 /// How many changes a watcher may be behind before it is told to look at everything.
 const BACKLOG: usize = 1024;
+
+/// How many changes of the last moment are known one by one.
+const NEWS: usize = 1024;
 
 /// A change of a cached record, by whatever node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +82,7 @@ impl Changes {
 }
 
 /// Kind and key in one; neither holds a NUL.
-fn place(kind: &str, key: &str) -> String {
+pub(crate) fn place(kind: &str, key: &str) -> String {
     format!("{kind}\0{key}")
 }
 
@@ -89,22 +94,31 @@ struct Kept {
     record: Arc<dyn Any + Send + Sync>,
 }
 
+/// What changed within the last [`LIFETIME`], on the monotonic clock.
+#[derive(Default)]
+struct News {
+    records: HashMap<String, Duration>,
+    /// When everything may have changed.
+    all: Option<Duration>,
+}
+
 /// See the module.
 pub(crate) struct Cache {
+    env: Env,
     kept: Bounded<String, Kept>,
     /// Grows with every change, so that what was read before a change is not kept after it.
     epoch: AtomicU64,
     changes: broadcast::Sender<Change>,
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        let kept = Bounded::new(CAPACITY);
-        Self { kept, epoch: AtomicU64::new(0), changes: broadcast::channel(BACKLOG).0 }
-    }
+    news: Mutex<News>,
 }
 
 impl Cache {
+    pub(crate) fn new(env: Env) -> Self {
+        let kept = Bounded::new(CAPACITY);
+        let changes = broadcast::channel(BACKLOG).0;
+        Self { env, kept, epoch: AtomicU64::new(0), changes, news: Mutex::default() }
+    }
+
     pub(crate) fn get<R: Record>(&self, key: &str, now: Duration) -> Option<Arc<Versioned<R>>> {
         let kept = self.kept.get(&place(R::KIND, key))?;
         let fresh = now.saturating_sub(kept.read_at) < LIFETIME;
@@ -135,8 +149,31 @@ impl Cache {
         });
     }
 
+    /// Whether this record changed so lately that a cache outside this node may not know. Whoever reads a record
+    /// because of such news must not be given the one before: nothing would come to tell them again.
+    pub(crate) fn is_news(&self, kind: &str, key: &str, now: Duration) -> bool {
+        let lately = |at: Duration| now.saturating_sub(at) < LIFETIME;
+        let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        news.all.is_some_and(lately) || news.records.get(&place(kind, key)).copied().is_some_and(lately)
+    }
+
+    fn note(&self, place: Option<String>) {
+        let now = self.env.clock.monotonic();
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        if news.records.len() >= NEWS {
+            news.records.retain(|_, at| now.saturating_sub(*at) < LIFETIME);
+        }
+        match place {
+            Some(place) if news.records.len() < NEWS => {
+                news.records.insert(place, now);
+            }
+            _ => news.all = Some(now),
+        }
+    }
+
     /// Forgets a record and tells those who watch.
     pub(crate) fn changed(&self, kind: &str, key: &str) {
+        self.note(Some(place(kind, key)));
         self.epoch.fetch_add(1, Ordering::SeqCst);
         // As a computation it waits for a reader that is keeping this record just now; `invalidate` would not.
         self.kept.entry(place(kind, key)).and_compute_with(|_| Op::Remove);
@@ -146,6 +183,7 @@ impl Cache {
 
     /// Forgets everything and tells those who watch.
     pub(crate) fn missed(&self) {
+        self.note(None);
         self.epoch.fetch_add(1, Ordering::SeqCst);
         self.kept.invalidate_all();
         let _unheard = self.changes.send(Change::Unknown);

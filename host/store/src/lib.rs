@@ -16,6 +16,7 @@
 //! | [`record`], [`batch`], [`one_time`], [`audit`], [`setting`], [`error`] | the contract's types |
 //! | [`outbox`] | messages kept instead of sent, for development |
 //! | `fault` | breaks a store on purpose, for tests (feature `faults`) |
+//! | [`redis`] | a cache and counters that nodes share, where there is a Redis |
 //! | `store` | the typed face: checks, decodes, upgrades |
 //! | `read` | lookups, the same on every backend |
 //! | `rules` | what a commit means, the same on every backend: pure functions over an `overlay` |
@@ -39,6 +40,7 @@ pub mod outbox;
 mod overlay;
 mod read;
 pub mod record;
+pub mod redis;
 mod rules;
 pub mod setting;
 mod store;
@@ -53,6 +55,7 @@ pub use error::StoreError;
 pub use one_time::{Consume, Consumption, OneTime, Peeked, Purpose, Tombstone};
 pub use options::StoreOptions;
 pub use record::{Index, IndexEntry, Kind, Record, Versioned};
+pub use redis::{Redis, RedisOptions};
 pub use store::{Page, Scan, Store};
 
 /// The kinds of record of this crate.

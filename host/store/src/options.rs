@@ -5,6 +5,7 @@ use std::time::Duration;
 use agamid_core::secret::Secret;
 
 use crate::record::Kind;
+use crate::redis::Redis;
 
 /// What [`crate::Store::open`] needs to know.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct StoreOptions {
     pub connections: usize,
     /// How long the database may take to answer.
     pub timeout: Duration,
+    /// A cache that the nodes on one database share.
+    pub redis: Option<Redis>,
 }
 
 impl Default for StoreOptions {
@@ -35,6 +38,7 @@ impl Default for StoreOptions {
             certificates: None,
             connections: 16,
             timeout: Duration::from_secs(5),
+            redis: None,
         }
     }
 }

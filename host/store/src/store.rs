@@ -19,6 +19,7 @@ use crate::keys;
 use crate::one_time::{Consume, Consumption, Peeked, Purpose};
 use crate::options::StoreOptions;
 use crate::record::{Record, Versioned, decode};
+use crate::redis::{Looked, Redis};
 
 /// A handle on the store. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Store {
     /// The kinds that may be written; any where absent.
     kinds: Option<Arc<[&'static str]>>,
     cache: Arc<Cache>,
+    /// Between that and a database of several nodes.
+    redis: Option<Redis>,
 }
 
 /// What part of a kind to read, in order.
@@ -64,7 +67,7 @@ impl Store {
     /// can't be reached, written to or understood is refused with that reason.
     pub async fn open(options: StoreOptions, env: Env) -> Result<Self, StoreError> {
         let kinds = Some(options.kinds.iter().map(|kind| kind.name).collect());
-        let cache = Arc::new(Cache::default());
+        let cache = Arc::new(Cache::new(env.clone()));
         let backend: Arc<dyn Backend> = match options.url.split_once(':') {
             Some(("memory", "")) => Arc::new(Ordered::start(Memory::new(env.clone()), env.clone()).await?),
             Some(("sled", directory)) if !directory.is_empty() => {
@@ -80,7 +83,9 @@ impl Store {
                 return Err(StoreError::Open(format!("{:?} is no store address: {allowed}", options.url)));
             }
         };
-        Ok(Self { env, backend, kinds, cache })
+        // An embedded store is nearer than any Redis.
+        let redis = options.redis.filter(|_| backend.is_shared());
+        Ok(Self { env, backend, kinds, cache, redis })
     }
 
     /// A store in memory for any kind of record: for tests and tools.
@@ -98,7 +103,8 @@ impl Store {
     /// A store over a backend that has been started.
     #[cfg(test)]
     pub(crate) fn over(backend: Arc<dyn Backend>, env: Env) -> Self {
-        Self { env, backend, kinds: None, cache: Arc::default() }
+        let cache = Arc::new(Cache::new(env.clone()));
+        Self { env, backend, kinds: None, cache, redis: None }
     }
 
     /// Reads one record.
@@ -118,9 +124,11 @@ impl Store {
         metrics::counter!("agamid_store_cache_reads_total", "kind" => R::KIND, "result" => "miss")
             .increment(1);
         let epoch = self.cache.epoch();
-        let found = self.get::<R>(key).await?.map(Arc::new);
+        let (found, age) = self.shared::<R>(key, read_at).await?;
+        let found = found.map(Arc::new);
         if let Some(found) = &found
             && R::CACHED
+            && let Some(read_at) = read_at.checked_sub(age)
         {
             self.cache.keep(key, epoch, read_at, found);
         }
@@ -135,6 +143,36 @@ impl Store {
     /// How long to wait for news before looking oneself: within a second where others write, hardly ever elsewhere.
     pub fn patience(&self) -> Duration {
         Duration::from_millis(if self.is_shared() { 700 } else { 60_000 })
+    }
+
+    /// Reads from the cache that nodes share, else from the backend; with how old it was at `now`.
+    async fn shared<R: Record>(
+        &self,
+        key: &str,
+        now: Duration,
+    ) -> Result<(Option<Versioned<R>>, Duration), StoreError> {
+        let redis = self.redis.as_ref().filter(|_| R::CACHED && !self.cache.is_news(R::KIND, key, now));
+        let Some(redis) = redis else { return Ok((self.get(key).await?, Duration::ZERO)) };
+        keys::check("key", R::KIND, key)?;
+        let asked_at_node = self.env.now();
+        let looked = redis.look_up(R::KIND, key).await;
+        let result = if matches!(looked, Looked::Found(..)) { "hit" } else { "miss" };
+        metrics::counter!("agamid_redis_cache_reads_total", "kind" => R::KIND, "result" => result)
+            .increment(1);
+        let asked_at = match looked {
+            Looked::Found(raw, age) => match versioned(raw) {
+                Ok(found) => return Ok((Some(found), age)),
+                // A newer node wrote it: the store says what to do about that.
+                Err(_) => None,
+            },
+            Looked::Absent(asked_at) => Some(asked_at),
+            Looked::Away => None,
+        };
+        let raw = self.backend.get(R::KIND, key).await?;
+        if let (Some(raw), Some(asked_at)) = (&raw, asked_at) {
+            redis.keep(R::KIND, raw, asked_at, asked_at_node).await;
+        }
+        Ok((raw.map(versioned).transpose()?, Duration::ZERO))
     }
 
     /// News of records that are [`Record::CACHED`], whichever node changes them.
@@ -179,8 +217,11 @@ impl Store {
         self.check_kinds(&batch)?;
         let touched = batch.all_touched();
         let committed = self.backend.commit(batch).await;
-        for (kind, key) in touched {
-            self.cache.changed(kind, &key);
+        for (kind, key) in &touched {
+            self.cache.changed(kind, key);
+        }
+        if let Some(redis) = &self.redis {
+            redis.remove(&touched).await;
         }
         committed
     }

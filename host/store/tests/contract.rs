@@ -37,5 +37,8 @@ mod postgres;
 #[path = "contract/records.rs"]
 mod records;
 #[cfg(test)]
+#[path = "contract/redis.rs"]
+mod redis;
+#[cfg(test)]
 #[path = "contract/scans.rs"]
 mod scans;

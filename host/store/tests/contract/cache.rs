@@ -25,12 +25,18 @@ impl Record for Shop {
     }
 }
 
-fn shop(name: &str) -> Shop {
-    Shop { id: "a".to_owned(), name: name.to_owned() }
+impl Shop {
+    pub(crate) fn named(name: &str) -> Self {
+        Self { id: "a".to_owned(), name: name.to_owned() }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 async fn put(store: &Store, name: &str) {
-    store.commit(Batch::new().put(&shop(name), Expect::Any)).await.unwrap();
+    store.commit(Batch::new().put(&Shop::named(name), Expect::Any)).await.unwrap();
 }
 
 async fn read(store: &Store) -> Option<String> {

@@ -14,6 +14,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`record`], [`batch`], [`one_time`], [`audit`], [`setting`], [`error`] | the contract's types |
+//! | [`export`] | everything as a file, and back |
 //! | [`outbox`] | messages kept instead of sent, for development |
 //! | `fault` | breaks a store on purpose, for tests (feature `faults`) |
 //! | `store` | the typed face: checks, decodes, upgrades |
@@ -32,6 +33,7 @@ mod backend;
 pub mod batch;
 mod cache;
 pub mod error;
+pub mod export;
 mod keys;
 pub mod one_time;
 mod options;
@@ -50,6 +52,7 @@ pub use audit::{AuditEntry, AuditEvent};
 pub use batch::{Batch, Committed, Expect};
 pub use cache::{Change, Changes};
 pub use error::StoreError;
+pub use export::{Export, ExportFile, ImportOptions, Imported, Protection};
 pub use one_time::{Consume, Consumption, OneTime, Peeked, Purpose, Tombstone};
 pub use options::StoreOptions;
 pub use record::{Index, IndexEntry, Kind, Record, Versioned};

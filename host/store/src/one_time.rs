@@ -33,6 +33,20 @@ impl Purpose {
         }
     }
 
+    /// Every purpose there is.
+    pub(crate) const ALL: [Self; 6] = [
+        Purpose::Code,
+        Purpose::FlowCallback,
+        Purpose::FlowOutcome,
+        Purpose::RefreshToken,
+        Purpose::PushedRequest,
+        Purpose::Jti,
+    ];
+
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.name() == name)
+    }
+
     /// The name under which records of this purpose are kept. Never changes: stored records carry it.
     pub(crate) fn name(self) -> &'static str {
         match self {

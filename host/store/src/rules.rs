@@ -2,6 +2,7 @@
 //! after another, so they cannot differ. A request that fails leaves an overlay that its caller drops.
 
 mod audit;
+mod load;
 mod one_time;
 mod records;
 
@@ -14,7 +15,7 @@ use crate::keys;
 use crate::one_time::{Consume, Consumption};
 use crate::overlay::Overlay;
 
-pub(crate) use one_time::{KIND as ONE_TIME, peek};
+pub(crate) use one_time::{KIND as ONE_TIME, State, peek};
 pub(crate) use records::conflict;
 
 /// How the keyspace is laid out. A change of it needs a migration.
@@ -22,6 +23,9 @@ const FORMAT: &str = "1";
 
 /// The name under which a store keeps its node id.
 pub(crate) const NODE: &str = "node";
+
+/// The name under which a store keeps how far an import has come.
+pub(crate) const IMPORT: &str = "import";
 
 /// Evaluates one request at `now`.
 pub(crate) fn evaluate(
@@ -35,7 +39,8 @@ pub(crate) fn evaluate(
         Request::Sweep(expired) => {
             records::sweep(view, expired, now).map(|swept| Reply { swept, ..Reply::default() })
         }
-        Request::Ping => Ok(Reply::default()),
+        Request::Load(items) => load::load(view, items, now).map(|()| Reply::default()),
+        Request::Tap(_) | Request::Untap(_) | Request::Ping => Ok(Reply::default()),
     }
 }
 

@@ -16,6 +16,9 @@ mod cache;
 #[path = "contract/expiry.rs"]
 mod expiry;
 #[cfg(test)]
+#[path = "contract/export.rs"]
+mod export;
+#[cfg(test)]
 #[path = "contract/figures.rs"]
 mod figures;
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! Backends that are an ordered keyspace with one writer. What the bytes mean is said once for all of them, by `read`
 //! and `rules`.
 
-use std::sync::Arc;
+mod dump;
+pub(crate) mod tap;
+
+use std::sync::{Arc, Weak};
 
 use agamid_core::{BoxFuture, Env, id};
+use tokio::sync::mpsc;
 
+use super::item::{Item, Load};
 use super::{Backend, Raw, RawPage};
 use crate::audit::{AuditEntry, ChainEnd, Link, broken};
 use crate::batch::{Batch, Committed};
@@ -53,6 +58,11 @@ pub(crate) enum Request {
     Commit(Batch),
     /// Removes the records behind these expiry keys, if they are still expired.
     Sweep(Vec<Vec<u8>>),
+    /// Puts in place what an export holds.
+    Load(Load),
+    /// From this group of commits on, the writer hands every change to the tap; until `Untap`.
+    Tap(Weak<tap::Tap>),
+    Untap(Weak<tap::Tap>),
     /// Nothing; shows that the writer is alive and has room.
     Ping,
 }
@@ -237,6 +247,27 @@ impl<K: Keyspace> Backend for Ordered<K> {
             }
             Ok(count)
         })
+    }
+
+    fn dump<'a>(&'a self, out: &'a mpsc::Sender<Vec<Item>>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.dump_now(out))
+    }
+
+    fn load(&self, load: Load) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.keyspace.submit(Request::Load(load)).await.map(drop) })
+    }
+
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let holds = |from: &[u8], to: &[u8]| Ok(!self.keyspace.range(from, to, 1)?.is_empty());
+        at_once(holds(b"r", b"s").and_then(|records| Ok(!records && !holds(b"a", b"b")?)))
+    }
+
+    fn about<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        at_once(
+            self.keyspace
+                .get(&keys::about(name))
+                .map(|value| value.map(|value| String::from_utf8_lossy(&value).into_owned())),
+        )
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

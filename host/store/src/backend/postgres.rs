@@ -11,6 +11,7 @@
 //! | `commit` | a batch as a flight; what a refused consumption leaves |
 //! | `one_time` | the SQL of one-time records |
 //! | `read`, `audit` | lookups; chains |
+//! | `dump`, `load` | exports and imports |
 //! | `listen` | news of other nodes' changes |
 //! | `failure` | what an error of the database means |
 //!
@@ -20,10 +21,12 @@
 mod audit;
 mod commit;
 mod connect;
+mod dump;
 mod failure;
 mod flight;
 mod layout;
 mod listen;
+mod load;
 mod one_time;
 mod read;
 mod table;
@@ -35,9 +38,11 @@ use std::time::Duration;
 
 use agamid_core::{BoxFuture, Env, id};
 use deadpool::managed::{Object, Pool, PoolError, TimeoutType};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 
+use super::item::{Item, Load};
 use super::{Backend, Raw, RawPage, closed};
 use crate::audit::AuditEntry;
 use crate::batch::{Batch, Committed};
@@ -239,6 +244,23 @@ impl Backend for Postgres {
 
     fn verify_audit(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.inner.verify_audit())
+    }
+
+    fn dump<'a>(&'a self, out: &'a mpsc::Sender<Vec<Item>>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.inner.dump(out))
+    }
+
+    fn load(&self, load: Load) -> BoxFuture<'_, Result<(), StoreError>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { to_the_end(async move { inner.load(&load).await }).await })
+    }
+
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.inner.is_empty())
+    }
+
+    fn about<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(self.inner.about(name))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -26,6 +26,7 @@ pub(super) struct Sql {
     pub(super) get: Arc<str>,
     put_any: Arc<str>,
     put_absent: Arc<str>,
+    load: Arc<str>,
     put_version: Arc<str>,
     delete_any: Arc<str>,
     delete_version: Arc<str>,
@@ -103,6 +104,23 @@ impl Table {
             }
         };
         steps.push(Step::new(sql, values));
+        if !self.many.is_empty() {
+            self.put_entries(steps, document);
+        }
+        Ok(())
+    }
+
+    /// Writes a record of this version where none is.
+    pub(super) fn load(
+        &self,
+        steps: &mut Vec<Step>,
+        document: &Document,
+        version: u64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut values = self.values(document, now)?;
+        values.push(Box::new(number(version)));
+        steps.push(Step::new(&self.sql.load, values));
         if !self.many.is_empty() {
             self.put_entries(steps, document);
         }
@@ -225,6 +243,10 @@ impl Sql {
             )
             .into(),
             put_absent: must(&format!("{insert}, version = 1 WHERE r.expires_at <= $5")),
+            load: must(&format!(
+                "{}, version = excluded.version WHERE r.expires_at <= $5",
+                insert.replacen("VALUES ($1, 1,", &format!("VALUES ($1, ${last},"), 1)
+            )),
             put_version: must(&format!(
                 "UPDATE {table} r SET version = r.version + 1, schema = $2, expires_at = $3,
                  document = $4::text::json{updates}

@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 
 use crate::audit::AuditEntry;
 use crate::batch::{Batch, Committed};
+use crate::check::{News, Times};
 use crate::error::StoreError;
 use crate::one_time::{Peeked, Purpose};
-use crate::record::{IndexEntry, Record};
+use crate::record::{IndexEntry, Kind, Record};
 use crate::store::Scan;
 use item::{Item, Load};
 
@@ -80,6 +81,12 @@ pub(crate) trait Backend: Send + Sync {
 
     /// What the store remembers about itself under this name.
     fn about<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
+
+    /// Looks at every record and every entry that points to one.
+    fn check(&self, kinds: Vec<Kind>, out: mpsc::Sender<News>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What a clock can be held against.
+    fn times(&self) -> BoxFuture<'_, Result<Times, StoreError>>;
 
     /// Finishes what was begun and lets go of every resource. Afterwards everything is `Unavailable`.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -68,12 +68,16 @@ impl Store {
         let kinds = Some(options.kinds.iter().copied().collect());
         let cache = Arc::new(Cache::default());
         let (scheme, backend): (_, Arc<dyn Backend>) = match options.url.split_once(':') {
-            Some(("memory", "")) => {
-                ("memory", Arc::new(Ordered::start(Memory::new(env.clone()), env.clone()).await?))
-            }
+            Some(("memory", "")) => (
+                "memory",
+                Arc::new(Ordered::start(Memory::new(env.clone()), env.clone(), &options.kinds, true).await?),
+            ),
             Some(("sled", directory)) if !directory.is_empty() => {
                 let sled = Sled::open(directory.into(), env.clone()).await?;
-                ("sled", Arc::new(Ordered::start(sled, env.clone()).await?))
+                (
+                    "sled",
+                    Arc::new(Ordered::start(sled, env.clone(), &options.kinds, options.auto_migrate).await?),
+                )
             }
             Some(("postgres" | "postgresql", _)) => {
                 ("postgres", Arc::new(Postgres::open(&options, env.clone(), Arc::clone(&cache)).await?))

@@ -13,6 +13,9 @@ mod bench;
 #[path = "contract/cache.rs"]
 mod cache;
 #[cfg(test)]
+#[path = "contract/doctor.rs"]
+mod doctor;
+#[cfg(test)]
 #[path = "contract/expiry.rs"]
 mod expiry;
 #[cfg(test)]
@@ -24,6 +27,9 @@ mod figures;
 #[cfg(test)]
 #[path = "contract/kill.rs"]
 mod kill;
+#[cfg(test)]
+#[path = "contract/migrate.rs"]
+mod migrate;
 #[cfg(test)]
 #[path = "contract/model.rs"]
 mod model;

@@ -9,6 +9,7 @@ use super::reading::{ExportFile, Items};
 use crate::backend::Document;
 use crate::backend::item::{Item, Kept, Load, Loaded};
 use crate::error::StoreError;
+use crate::layout;
 use crate::record::Kind;
 use crate::rules::{IMPORT, ONE_TIME, State};
 use crate::store::Store;
@@ -184,13 +185,7 @@ impl Reader<'_> {
         }
         let unknown = || StoreError::Invalid(format!("the kind {kind:?} is not in the file's first line"));
         let known = self.kinds.get(&kind).ok_or_else(unknown)?;
-        let mut document = (known.describe)(schema, &body)?;
-        if document.key != key {
-            return Err(corrupt(&kind, &key, format!("its document is that of {}", document.key)));
-        }
-        if schema == known.schema {
-            document.body = body;
-        }
+        let document = layout::renewed(known, &key, schema, &body)?;
         Ok(Loaded::Record { document, version })
     }
 }

@@ -12,8 +12,10 @@ use crate::audit::AuditEntry;
 use crate::backend::item::{Item, Load};
 use crate::backend::{Backend, Raw, RawPage};
 use crate::batch::{Batch, Committed};
+use crate::check::{News, Times};
 use crate::error::StoreError;
 use crate::one_time::{Peeked, Purpose};
+use crate::record::Kind;
 use crate::store::{Scan, Store};
 
 /// What becomes of the write at which the store breaks.
@@ -161,6 +163,14 @@ impl Backend for Breaking {
 
     fn about<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
         self.sound.about(name)
+    }
+
+    fn check(&self, kinds: Vec<Kind>, out: mpsc::Sender<News>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.sound.check(kinds, out)
+    }
+
+    fn times(&self) -> BoxFuture<'_, Result<Times, StoreError>> {
+        self.sound.times()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

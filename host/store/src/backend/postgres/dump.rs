@@ -21,11 +21,11 @@ use crate::stored::corrupt;
 const STEP: i64 = 500;
 
 /// Who takes the items may be slow, and a large table takes its time.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// How a table is walked: its rows in the order of columns that the next page goes on from.
-struct Walk {
+pub(super) struct Walk {
     first: Arc<str>,
     next: Arc<str>,
     /// How many columns, the first ones, say where to go on.
@@ -34,7 +34,7 @@ struct Walk {
 
 impl Walk {
     /// `place` are the columns of the order, with their types.
-    fn new(table: &str, place: &[(&str, &str)], columns: &str, condition: &str) -> Self {
+    pub(super) fn new(table: &str, place: &[(&str, &str)], columns: &str, condition: &str) -> Self {
         let names: Vec<&str> = place.iter().map(|(name, _)| *name).collect();
         let names = names.join(", ");
         let after: Vec<String> =
@@ -49,7 +49,7 @@ impl Walk {
         }
     }
 
-    async fn rows(&self, lane: &mut Lane, after: Option<&Row>) -> Result<Vec<Row>, Failure> {
+    pub(super) async fn rows(&self, lane: &mut Lane, after: Option<&Row>) -> Result<Vec<Row>, Failure> {
         let Some(after) = after else { return Ok(lane.query(&self.first, &[]).await?) };
         let mut values: Vec<Value> = Vec::new();
         for at in 0..self.place {
@@ -98,7 +98,7 @@ impl Inner {
 }
 
 /// A time of ours, as SQL: no row that has ended by now.
-fn unended(now: Timestamp) -> String {
+pub(super) fn unended(now: Timestamp) -> String {
     format!("(expires_at IS NULL OR expires_at > {})", now.0)
 }
 
@@ -121,7 +121,7 @@ async fn pages(
     }
 }
 
-fn record(row: &Row, kind: &str) -> Result<Item, Failure> {
+pub(super) fn record(row: &Row, kind: &str) -> Result<Item, Failure> {
     let key: String = row.try_get(0)?;
     let (version, schema): (i64, i16) = (row.try_get(1)?, row.try_get(2)?);
     let unreadable = |what: &str| corrupt(kind, &key, format!("its {what} is negative"));
@@ -140,7 +140,7 @@ fn record(row: &Row, kind: &str) -> Result<Item, Failure> {
 }
 
 /// In the form that all backends share.
-fn kept_one_time(row: &Row) -> Result<Item, Failure> {
+pub(super) fn kept_one_time(row: &Row) -> Result<Item, Failure> {
     let (purpose, hash): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let key = format!("{purpose}:{hash}");
     let (state, expires_at) = one_time::state(row, &purpose, &hash)?;

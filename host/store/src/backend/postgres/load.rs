@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::flight::{Begin, Step, Value, fly};
+use super::layout::MARK;
 use super::{Inner, audit, give_back, one_time};
 use crate::backend::item::{Load, Loaded};
 use crate::error::StoreError;
@@ -10,8 +11,6 @@ use crate::rules::{IMPORT, ONE_TIME, conflict};
 const LINK: &str =
     "INSERT INTO audit (chain, sequence, at, event, previous, hash) VALUES ($1, $2, $3, $4, $5, $6)";
 const END: &str = "INSERT INTO audit_chain (chain, sequence, hash) VALUES ($1, $2, $3)";
-const MARK: &str = "INSERT INTO about (name, value) VALUES ($1, $2)
-    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 const UNMARK: &str = "DELETE FROM about WHERE name = $1";
 
 impl Inner {

@@ -52,7 +52,7 @@ async fn store_on(directory: &TempDir, faults: Faults) -> (Store, Arc<Faults>) {
     let faults = Arc::new(faults);
     let disk = FalseDisk(Arc::clone(&faults));
     let sled = Sled::open_now(directory.path().join("data"), Env::system(), |_| Box::new(disk)).unwrap();
-    let sled = Ordered::start(sled, Env::system()).await.unwrap();
+    let sled = Ordered::start(sled, Env::system(), &[], true).await.unwrap();
     (Store::over(Arc::new(sled), Env::system()), faults)
 }
 
@@ -176,7 +176,7 @@ async fn waiting_commits_share_a_flush_and_a_refused_one_does_not_spoil_the_othe
 async fn the_pieces_of_a_replaced_or_deleted_value_go_with_it() {
     let directory = tempfile::tempdir().unwrap();
     let sled = Arc::new(Sled::open(directory.path().join("data"), Env::system()).await.unwrap());
-    let ordered = Ordered::<Sled>::start(Arc::clone(&sled), Env::system()).await.unwrap();
+    let ordered = Ordered::<Sled>::start(Arc::clone(&sled), Env::system(), &[], true).await.unwrap();
     let store = Store::over(Arc::new(ordered), Env::system());
     let pieces = || sled.reading(|db| Ok(db.scan_prefix(b"c").count())).unwrap();
     for size in [20_000, 9_000, 50_000] {

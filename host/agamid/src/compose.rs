@@ -92,6 +92,11 @@ pub(crate) async fn compose(
         .map_err(|error| format!("secrets.envelope_key_file: {error} (`agamid init` makes one)"))?;
     let sealer = Sealer::new(envelope, env.clone());
     let store = open_store(&config.store, &env).await?;
+    if store.unfinished_import().await.map_err(|e| text(&e))? {
+        return Err(
+            "store.url: an import into it was interrupted: run the same `agamid import` again".to_owned()
+        );
+    }
     let web = web(config, &env, with_demo)?;
 
     let identity_settings: IdentitySettings = section(&store, config, "identity").await?;
@@ -209,12 +214,18 @@ pub(crate) fn kinds() -> Vec<Kind> {
 
 /// Opens the store of a configuration.
 pub(crate) async fn open_store(config: &StoreConfig, env: &Env) -> Result<Store, String> {
+    let options = store_options(config)?;
+    Store::open(options, env.clone()).await.map_err(|error| format!("store.url: {error}"))
+}
+
+/// What a configuration says about the store.
+pub(crate) fn store_options(config: &StoreConfig) -> Result<StoreOptions, String> {
     let read = |file: &PathBuf, key: &str| {
         std::fs::read_to_string(file).map_err(|error| format!("store.{key}: {}: {error}", file.display()))
     };
     let password = config.password_file.as_ref().map(|file| read(file, "password_file")).transpose()?;
     let certificates = config.tls_ca.as_ref().map(|file| read(file, "tls_ca")).transpose()?;
-    let options = StoreOptions {
+    Ok(StoreOptions {
         url: config.url.clone(),
         kinds: kinds(),
         auto_migrate: config.auto_migrate,
@@ -222,8 +233,7 @@ pub(crate) async fn open_store(config: &StoreConfig, env: &Env) -> Result<Store,
         certificates: certificates.map(String::into_bytes),
         connections: config.connections,
         timeout: Duration::from_secs(config.timeout_seconds.max(1)),
-    };
-    Store::open(options, env.clone()).await.map_err(|error| format!("store.url: {error}"))
+    })
 }
 
 async fn section<T: serde::Serialize + serde::de::DeserializeOwned + Default>(

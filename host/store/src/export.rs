@@ -39,11 +39,10 @@ use crate::read::to_hex;
 use crate::store::Store;
 
 pub use compare::Difference;
-pub use envelope::Protection;
+pub use envelope::{Protection, Sealing};
 pub use import::{ImportOptions, Imported};
 pub use reading::{ExportFile, Summary};
 
-use envelope::Sealing;
 use line::{Counts, KindLine, Line, Manifest};
 
 /// The form of the lines that this code writes and reads.

@@ -60,16 +60,22 @@ impl Protection {
 }
 
 /// Turns text into the bytes of the file.
-pub(super) enum Sealing {
+pub struct Sealing(Form);
+
+enum Form {
     Plain,
     Sealed { sealer: Sealer, header: Vec<u8>, begun: bool, number: u64, pending: Vec<u8> },
 }
 
 impl Sealing {
-    pub(super) fn begin(protection: &Protection, env: &Env) -> Result<Self, StoreError> {
+    /// Begins a file. Takes a moment: a passphrase is meant to be slow.
+    ///
+    /// # Errors
+    /// `Invalid` where the passphrase is too short.
+    pub fn begin(protection: &Protection, env: &Env) -> Result<Self, StoreError> {
         protection.check()?;
         let (key, header) = match protection {
-            Protection::Plaintext => return Ok(Self::Plain),
+            Protection::Plaintext => return Ok(Self(Form::Plain)),
             Protection::Key(key) => (key.clone(), format!("{MAGIC}key\n")),
             Protection::Passphrase(secret) => {
                 let salt: [u8; 16] = bytes(&*env.rng);
@@ -79,11 +85,18 @@ impl Sealing {
             }
         };
         let sealer = Sealer::new(key, env.clone());
-        Ok(Self::Sealed { sealer, header: header.into_bytes(), begun: false, number: 0, pending: Vec::new() })
+        let header = header.into_bytes();
+        Ok(Self(Form::Sealed { sealer, header, begun: false, number: 0, pending: Vec::new() }))
     }
 
-    pub(super) fn push(&mut self, text: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let Self::Sealed { sealer, header, begun, number, pending } = self else { return Ok(text.to_vec()) };
+    /// What can be written of the text so far.
+    ///
+    /// # Errors
+    /// Where sealing fails.
+    pub fn push(&mut self, text: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let Form::Sealed { sealer, header, begun, number, pending } = &mut self.0 else {
+            return Ok(text.to_vec());
+        };
         let mut out = Vec::new();
         if !*begun {
             out.extend_from_slice(header);
@@ -100,10 +113,14 @@ impl Sealing {
         Ok(out)
     }
 
-    pub(super) fn finish(&mut self) -> Result<Vec<u8>, StoreError> {
-        match self {
-            Self::Plain => Ok(Vec::new()),
-            Self::Sealed { sealer, header, number, pending, .. } => {
+    /// The rest: what marks the end.
+    ///
+    /// # Errors
+    /// Where sealing fails.
+    pub fn finish(&mut self) -> Result<Vec<u8>, StoreError> {
+        match &self.0 {
+            Form::Plain => Ok(Vec::new()),
+            Form::Sealed { sealer, header, number, pending, .. } => {
                 seal(sealer, header, *number, true, pending)
             }
         }

@@ -11,6 +11,7 @@ use agamid_core::outgoing::OutgoingSettings;
 use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_flow_engine::FlowSettings;
 use agamid_identity::IdentitySettings;
+use agamid_identity::directory::DirectoriesSettings;
 use agamid_plugin_host::PluginSettings;
 use agamid_store::{ExportFile, Finding, Severity, Store};
 use clap::Args;
@@ -181,6 +182,7 @@ async fn sections(store: &Store, config: &NodeConfig, env: &Env) -> Vec<Finding>
     let mut found = Vec::new();
     let results = [
         settings::check::<IdentitySettings>(store, config, "identity").await.err(),
+        settings::check::<DirectoriesSettings>(store, config, "directories").await.err(),
         settings::check::<FlowSettings>(store, config, "flows").await.err(),
         settings::check::<PluginSettings>(store, config, "plugins").await.err(),
         settings::check::<OutgoingSettings>(store, config, "outgoing").await.err(),

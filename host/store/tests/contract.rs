@@ -46,5 +46,8 @@ mod postgres;
 #[path = "contract/records.rs"]
 mod records;
 #[cfg(test)]
+#[path = "contract/refusals.rs"]
+mod refusals;
+#[cfg(test)]
 #[path = "contract/scans.rs"]
 mod scans;

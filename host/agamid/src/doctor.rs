@@ -30,6 +30,9 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 /// A disk with less room than this is worth a warning.
 const LITTLE_ROOM: u64 = 1 << 30;
 
+/// How many findings are told; more of them are only counted.
+const TOLD: usize = 1_000;
+
 /// `agamid doctor`
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
@@ -57,7 +60,7 @@ pub(crate) async fn doctor(arguments: DoctorArgs) -> Result<(), Exit> {
     let mut findings = node(&config);
     let (records, more) = match &arguments.server {
         Some(server) => running(server, &mut findings).await?,
-        None => (stored(&arguments, &config, &env, &mut findings).await?, 0),
+        None => stored(&arguments, &config, &env, &mut findings).await?,
     };
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     if arguments.json {
@@ -147,7 +150,7 @@ async fn stored(
     config: &NodeConfig,
     env: &Env,
     findings: &mut Vec<Finding>,
-) -> Result<u64, Exit> {
+) -> Result<(u64, u64), Exit> {
     let failed = |error: &dyn std::fmt::Display| Exit::Failed(error.to_string());
     let store = match open_existing(&arguments.config, env).await {
         Ok(store) => store,
@@ -155,7 +158,7 @@ async fn stored(
         Err(Exit::Failed(reason)) => {
             let remedy = "do what the message says; docs/backup.md has more";
             findings.push(Finding::new(Severity::Error, "store.url", reason, remedy));
-            return Ok(0);
+            return Ok((0, 0));
         }
         Err(other) => return Err(other),
     };
@@ -167,14 +170,16 @@ async fn stored(
             out::error(&format!("{looked} records looked at"));
         }
     };
-    let records = store.check(|finding| findings.push(finding), progress).await.map_err(|e| failed(&e))?;
+    let mut more = 0;
+    let take = |finding| if findings.len() < TOLD { findings.push(finding) } else { more += 1 };
+    let records = store.check(take, progress).await.map_err(|e| failed(&e))?;
     findings.extend(sections(&store, config, env).await);
     findings.extend(samples(&store, config).await);
     if let Some(path) = &arguments.compare {
         findings.extend(compared(&store, path, &arguments.protection, env).await?);
     }
     store.close().await.map_err(|e| failed(&e))?;
-    Ok(records)
+    Ok((records, more))
 }
 
 /// The settings, and the signing keys that depend on them.

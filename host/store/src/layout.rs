@@ -98,6 +98,12 @@ pub(crate) fn stale<'a>(
     Ok(stale)
 }
 
+/// What to say where a database may not be filled.
+pub(crate) fn refusal_of_nothing() -> StoreError {
+    let reason = "the database holds no tables of ours yet: run `agamid migrate`, or set store.auto_migrate";
+    StoreError::Open(reason.to_owned())
+}
+
 /// What to say where an older store may not be changed.
 pub(crate) fn refusal(stale: &[&Kind]) -> StoreError {
     let names: Vec<&str> = stale.iter().map(|kind| kind.name).collect();

@@ -31,6 +31,29 @@ pub(crate) struct Kept {
     pub(crate) body: Vec<u8>,
 }
 
+/// How many items to read in one go: fewer where they are large, so that memory stays bounded.
+pub(crate) struct Stride(usize);
+
+/// At most so many, and about so many bytes.
+const MOST: usize = 400;
+const BYTES: usize = 1 << 20;
+
+impl Stride {
+    pub(crate) fn new() -> Self {
+        Self(16)
+    }
+
+    pub(crate) fn length(&self) -> usize {
+        self.0
+    }
+
+    /// Learns from what was read.
+    pub(crate) fn read(&mut self, bytes: usize) {
+        let fits = self.0.saturating_mul(BYTES) / bytes.max(1);
+        self.0 = fits.min(self.0 * 4).clamp(1, MOST);
+    }
+}
+
 impl Kept {
     pub(crate) fn expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)

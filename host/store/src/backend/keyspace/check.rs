@@ -4,7 +4,7 @@
 use tokio::sync::mpsc;
 
 use super::{Keyspace, Ordered, Pair};
-use crate::backend::item::Kept;
+use crate::backend::item::{Kept, Stride};
 use crate::check::{self, Entries, Finding, News, RESTORE, REWRITE, Times, tell};
 use crate::error::StoreError;
 use crate::keys;
@@ -12,15 +12,13 @@ use crate::read;
 use crate::record::Kind;
 use crate::stored::Stored;
 
-/// How many pairs are read in one go.
-const STEP: usize = 200;
-
 impl<K: Keyspace> Ordered<K> {
     pub(super) async fn check_now(&self, kinds: &[Kind], out: &mpsc::Sender<News>) -> Result<(), StoreError> {
         for (from, to) in [(b"r", b"s"), (b"u", b"v"), (b"i", b"j"), (b"e", b"f")] {
-            let mut from = from.to_vec();
+            let (mut from, mut stride) = (from.to_vec(), Stride::new());
             loop {
-                let pairs = self.keyspace.range(&from, to, STEP)?;
+                let pairs = self.keyspace.range(&from, to, stride.length())?;
+                stride.read(pairs.iter().map(|(_, value)| value.len()).sum());
                 let Some((last, _)) = pairs.last() else { break };
                 from.clone_from(last);
                 from.push(0);

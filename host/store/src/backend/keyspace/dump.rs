@@ -8,13 +8,14 @@ use tokio::sync::mpsc;
 use super::tap::{Changed, Tap, walked};
 use super::{Keyspace, Ordered, Request};
 use crate::audit::{ChainEnd, Link};
-use crate::backend::item::{Item, Kept};
+use crate::backend::item::{Item, Kept, Stride};
 use crate::error::StoreError;
 use crate::keys;
 use crate::stored::{Stored, corrupt};
 
-/// How many pairs are read, or handed on, in one go.
+/// How many changes are handed on in one go, and how many bytes.
 const STEP: usize = 200;
+const STEP_BYTES: usize = 1 << 20;
 
 impl<K: Keyspace> Ordered<K> {
     /// Walks while a tap collects what is written meanwhile; closing the tap between two commits is the moment.
@@ -28,10 +29,12 @@ impl<K: Keyspace> Ordered<K> {
         self.keyspace.submit(Request::Untap(Arc::downgrade(&tap))).await?;
         send(out, vec![Item::Changes]).await?;
         let mut replay = tap.replay()?;
-        let mut items = Vec::new();
+        let (mut items, mut bytes) = (Vec::new(), 0);
         while let Some(changed) = replay.next()? {
+            bytes += changed.1.as_ref().map_or(0, Vec::len);
             items.extend(item(changed, now)?);
-            if items.len() >= STEP {
+            if items.len() >= STEP || bytes > STEP_BYTES {
+                bytes = 0;
                 send(out, std::mem::take(&mut items)).await?;
             }
         }
@@ -45,9 +48,10 @@ impl<K: Keyspace> Ordered<K> {
         now: Timestamp,
         out: &mpsc::Sender<Vec<Item>>,
     ) -> Result<(), StoreError> {
-        let mut from = from.to_vec();
+        let (mut from, mut stride) = (from.to_vec(), Stride::new());
         loop {
-            let pairs = self.keyspace.range(&from, to, STEP)?;
+            let pairs = self.keyspace.range(&from, to, stride.length())?;
+            stride.read(pairs.iter().map(|(_, value)| value.len()).sum());
             let Some((last, _)) = pairs.last() else { return Ok(()) };
             from.clone_from(last);
             from.push(0);

@@ -57,3 +57,6 @@ impl<K: Keyspace> Ordered<K> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

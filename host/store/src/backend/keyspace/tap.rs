@@ -147,3 +147,36 @@ fn unreadable(error: io::Error) -> StoreError {
 pub(super) fn walked((key, value): Pair) -> Changed {
     (key, Some(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_come_back_in_order_from_memory_and_file_and_only_those_that_say_something() {
+        let (mut taps, tap, deaf) = (Taps::default(), Arc::new(Tap::default()), Arc::new(Tap::default()));
+        taps.open(&Arc::downgrade(&tap));
+        taps.open(&Arc::downgrade(&deaf));
+        let mut expected = Vec::new();
+        for n in 0..100_u32 {
+            let key = format!("rkind\0{:03}", n % 7).into_bytes();
+            let value = (n % 5 > 0).then(|| vec![n.to_be_bytes()[3]; 150_000]);
+            let mut changes = Changes::new();
+            changes.insert(key.clone(), value.clone());
+            changes.insert(b"ikind\0index\0value\0key".to_vec(), Some(Vec::new()));
+            taps.hand(&changes, &Ok(()));
+            expected.push((key, value));
+        }
+        assert!(tap.spool().file.is_some(), "nothing was spilled");
+        taps.close(&Arc::downgrade(&tap));
+        taps.hand(&Changes::from([(b"rafter\0x".to_vec(), None)]), &Ok(()));
+        let mut replay = tap.replay().unwrap();
+        for change in expected {
+            assert!(replay.next().unwrap() == Some(change));
+        }
+        assert!(replay.next().unwrap().is_none());
+        taps.hand(&Changes::new(), &Err(StoreError::Unavailable("the disk is full".to_owned())));
+        let lost = deaf.replay().err();
+        assert!(matches!(lost, Some(StoreError::Unavailable(reason)) if reason.contains("the disk is full")));
+    }
+}

@@ -12,7 +12,7 @@ use super::connect::Lane;
 use super::dump::{BEGIN, Walk, kept_one_time, record, unended};
 use super::failure::Failure;
 use super::table::Table;
-use crate::backend::item::{Item, Kept};
+use crate::backend::item::{Item, Kept, Stride};
 use crate::check::{self, Entries, Finding, News, RESTORE, REWRITE, Severity, Times, tell};
 use crate::error::StoreError;
 use crate::record::Kind;
@@ -38,9 +38,10 @@ impl Inner {
             super::one_time::STATE,
             &unended(now),
         );
-        let mut last = None;
+        let (mut last, mut stride) = (None, Stride::new());
         loop {
-            let mut rows = walk.rows(&mut lane, last.as_ref()).await.map_err(Failure::into_store_error)?;
+            let mut rows =
+                walk.rows(&mut lane, last.as_ref(), &mut stride).await.map_err(Failure::into_store_error)?;
             for row in &rows {
                 if let Err(failure) = kept_one_time(row) {
                     tell(out, News::Found(unreadable(failure)?)).await?;
@@ -68,9 +69,10 @@ impl Inner {
             columns.push_str(&format!(", i_{}", column.name));
         }
         let walk = Walk::new(&format!("r_{}", table.kind), &[("key", "text")], &columns, &unended(now));
-        let mut last: Option<Row> = None;
+        let (mut last, mut stride): (Option<Row>, _) = (None, Stride::new());
         loop {
-            let mut rows = walk.rows(lane, last.as_ref()).await.map_err(Failure::into_store_error)?;
+            let mut rows =
+                walk.rows(lane, last.as_ref(), &mut stride).await.map_err(Failure::into_store_error)?;
             let mut many = many(lane, table, &rows).await.map_err(Failure::into_store_error)?;
             for row in &rows {
                 if let Some(finding) = look(kinds, table, row, &mut many)? {
@@ -86,8 +88,9 @@ impl Inner {
     }
 
     pub(super) async fn times(&self) -> Result<Times, StoreError> {
-        let sql: Arc<str> =
-            "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, max(at) FROM audit".into();
+        let sql: Arc<str> = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, max(a.at)
+            FROM audit_chain c JOIN audit a ON a.chain = c.chain AND a.sequence = c.sequence"
+            .into();
         let rows = self.rows(&sql, &[]).await?;
         let Some(row) = rows.first() else { return Ok(Times::default()) };
         let time = |at: usize| row.try_get::<_, Option<i64>>(at).map(|time| time.map(Timestamp));

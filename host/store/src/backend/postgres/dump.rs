@@ -12,17 +12,14 @@ use super::failure::Failure;
 use super::flight::Value;
 use super::{Inner, audit, one_time};
 use crate::audit::ChainEnd;
-use crate::backend::item::{Item, Kept};
+use crate::backend::item::{Item, Kept, Stride};
 use crate::error::StoreError;
 use crate::rules::{ONE_TIME, State};
 use crate::stored::corrupt;
 
-/// How many rows are read in one go.
-const STEP: i64 = 500;
-
 /// Who takes the items may be slow, and a large table takes its time.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SET LOCAL idle_in_transaction_session_timeout = 0";
+    SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0";
 
 /// How a table is walked: its rows in the order of columns that the next page goes on from.
 pub(super) struct Walk {
@@ -30,6 +27,8 @@ pub(super) struct Walk {
     next: Arc<str>,
     /// How many columns, the first ones, say where to go on.
     place: usize,
+    /// The column with the document, if there is one.
+    large: Option<usize>,
 }
 
 impl Walk {
@@ -38,20 +37,32 @@ impl Walk {
         let names: Vec<&str> = place.iter().map(|(name, _)| *name).collect();
         let names = names.join(", ");
         let after: Vec<String> =
-            place.iter().enumerate().map(|(at, (_, kind))| format!("${}::{kind}", at + 1)).collect();
+            place.iter().enumerate().map(|(at, (_, kind))| format!("${}::{kind}", at + 2)).collect();
         let after = after.join(", ");
         let select = format!("SELECT {names}, {columns} FROM {table} WHERE {condition}");
-        let rest = format!("ORDER BY {names} LIMIT {STEP}");
+        let rest = format!("ORDER BY {names} LIMIT $1");
         Self {
             first: format!("{select} {rest}").into(),
             next: format!("{select} AND ({names}) > ({after}) {rest}").into(),
             place: place.len(),
+            large: columns
+                .split(", ")
+                .position(|column| column.contains("::text"))
+                .map(|at| at + place.len()),
         }
     }
 
-    pub(super) async fn rows(&self, lane: &mut Lane, after: Option<&Row>) -> Result<Vec<Row>, Failure> {
-        let Some(after) = after else { return Ok(lane.query(&self.first, &[]).await?) };
-        let mut values: Vec<Value> = Vec::new();
+    pub(super) async fn rows(
+        &self,
+        lane: &mut Lane,
+        after: Option<&Row>,
+        stride: &mut Stride,
+    ) -> Result<Vec<Row>, Failure> {
+        let limit = i64::try_from(stride.length()).unwrap_or(1);
+        let mut values: Vec<Value> = vec![Box::new(limit)];
+        let Some(after) = after else {
+            return self.measured(lane.query(&self.first, &values).await?, stride);
+        };
         for at in 0..self.place {
             // The sequence of a chain is the one place that is no text.
             match after.try_get::<_, String>(at) {
@@ -59,7 +70,18 @@ impl Walk {
                 Err(_) => values.push(Box::new(after.try_get::<_, i64>(at)?)),
             }
         }
-        Ok(lane.query(&self.next, &values).await?)
+        self.measured(lane.query(&self.next, &values).await?, stride)
+    }
+
+    fn measured(&self, rows: Vec<Row>, stride: &mut Stride) -> Result<Vec<Row>, Failure> {
+        let mut bytes = 0;
+        for row in &rows {
+            if let Some(at) = self.large {
+                bytes += row.try_get::<_, Option<&str>>(at)?.map_or(0, str::len);
+            }
+        }
+        stride.read(bytes.max(rows.len() * 200));
+        Ok(rows)
     }
 }
 
@@ -108,9 +130,10 @@ async fn pages(
     out: &mpsc::Sender<Vec<Item>>,
     read: impl Fn(&Row) -> Result<Item, Failure>,
 ) -> Result<(), StoreError> {
-    let mut last: Option<Row> = None;
+    let (mut last, mut stride): (Option<Row>, _) = (None, Stride::new());
     loop {
-        let mut rows = walk.rows(lane, last.as_ref()).await.map_err(Failure::into_store_error)?;
+        let mut rows =
+            walk.rows(lane, last.as_ref(), &mut stride).await.map_err(Failure::into_store_error)?;
         let items = rows.iter().map(&read).collect::<Result<_, _>>().map_err(Failure::into_store_error)?;
         let gone = |_| StoreError::Unavailable("nobody reads the export any more".to_owned());
         out.send(items).await.map_err(gone)?;

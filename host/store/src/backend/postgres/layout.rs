@@ -48,7 +48,8 @@ pub(super) async fn bring_up(
         return Ok(());
     }
     if !allowed {
-        return Err(layout::refusal(&stale));
+        let fresh = !about.contains_key("format");
+        return Err(if fresh { layout::refusal_of_nothing() } else { layout::refusal(&stale) });
     }
     make(lane, &stale, tables).await.map_err(opened)?;
     for kind in stale {

@@ -82,8 +82,8 @@ impl Store {
         tokio::spawn(async move {
             let written = writer.write(&manifest, items).await;
             let read = reading.await.unwrap_or_else(|e| Err(StoreError::Unavailable(e.to_string())));
-            // The closing line says that the whole is there.
-            let closed = match read.and(written) {
+            // The closing line says that the whole is there. Where writing failed, reading failed for want of a reader.
+            let closed = match written.and(read) {
                 Ok(()) => writer.close().await,
                 Err(error) => Err(error),
             };

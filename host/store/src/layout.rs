@@ -98,20 +98,20 @@ pub(crate) fn stale<'a>(
     Ok(stale)
 }
 
-/// What to say where a database may not be filled.
-pub(crate) fn refusal_of_nothing() -> StoreError {
-    let reason = "the database holds no tables of ours yet: run `agamid migrate`, or set store.auto_migrate";
-    StoreError::Open(reason.to_owned())
-}
-
-/// What to say where an older store may not be changed.
-pub(crate) fn refusal(stale: &[&Kind]) -> StoreError {
+/// What to say where a store may not be changed: one of an older version, or a database without our tables (`fresh`).
+pub(crate) fn refusal(stale: &[&Kind], fresh: bool) -> StoreError {
     let names: Vec<&str> = stale.iter().map(|kind| kind.name).collect();
-    StoreError::Open(format!(
-        "it is of an older version (tables or indexes of {}): make a copy (`agamid export`), then run `agamid \
-         migrate`, or set store.auto_migrate",
-        names.join(", ")
-    ))
+    let names = names.join(", ");
+    StoreError::Open(if fresh {
+        format!(
+            "the database holds no tables of ours yet ({names}): run `agamid migrate`, or set store.auto_migrate"
+        )
+    } else {
+        format!(
+            "it is of an older version (tables or indexes of {names}): make a copy (`agamid export`), then run `agamid \
+             migrate`, or set store.auto_migrate"
+        )
+    })
 }
 
 /// A stored record as its type describes it today. The document stays the bytes it is, unless its schema is older.

@@ -20,7 +20,7 @@ impl<K: Keyspace> Ordered<K> {
             return Ok(());
         }
         if !allowed {
-            return Err(layout::refusal(&stale));
+            return Err(layout::refusal(&stale, false));
         }
         for kind in stale {
             self.migrate(kind).await?;

@@ -48,8 +48,7 @@ pub(super) async fn bring_up(
         return Ok(());
     }
     if !allowed {
-        let fresh = !about.contains_key("format");
-        return Err(if fresh { layout::refusal_of_nothing() } else { layout::refusal(&stale) });
+        return Err(layout::refusal(&stale, !about.contains_key("format")));
     }
     make(lane, &stale, tables).await.map_err(opened)?;
     for kind in stale {

@@ -3,6 +3,7 @@
 //! They start `agamid demo` on free ports of the loopback interface, each on a data directory of its own. The binary
 //! is the one that `cargo build -p agamid` left (`AGAMID_BIN` names another).
 
+mod backup;
 mod cli;
 mod clients;
 mod durability;

@@ -33,6 +33,19 @@ impl AdminClient {
         Ok(Self { server: server.trim_end_matches('/').to_owned(), token: token.trim().to_owned(), http })
     }
 
+    /// Calls `path`; answers the answer, to be read piece by piece.
+    pub(crate) async fn open(&self, path: &str) -> Result<reqwest::Response, Exit> {
+        let server = &self.server;
+        let request = self.http.get(format!("{server}{path}")).bearer_auth(&self.token);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| Exit::Failed(format!("{server} can't be reached: {error}")))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+        Err(Exit::Failed(format!("{server} answered {status}: {text}")))
+    }
+
     /// Calls `path`; answers its JSON.
     pub(crate) async fn call(&self, method: Method, path: &str) -> Result<Value, Exit> {
         let server = &self.server;

@@ -81,6 +81,20 @@ pub(crate) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// Writes everything that the store holds into one file, as it is at one moment, while servers go on. A running
+    /// server with an embedded store is asked (--server; scope config.export.read, token from AGAMID_TOKEN).
+    Export(crate::export::ExportArgs),
+    /// Puts an export into an empty store, of whatever backend. Interrupted, it goes on when it is run again.
+    Import(crate::import::ImportArgs),
+    /// Brings the store of an older version up to date. Interrupted, it goes on when it is run again.
+    Migrate {
+        /// The node's configuration.
+        #[arg(long, default_value = "agamid.toml")]
+        config: PathBuf,
+    },
+    /// Looks whether store, keys, clock and configuration are in order, and says what to do; exit code 1 where
+    /// something is broken.
+    Doctor(crate::doctor::DoctorArgs),
     /// Tools for flow authors; no server needed.
     Flow {
         /// Which tool.

@@ -94,6 +94,11 @@ pub(crate) async fn compose(
     let sealer = Sealer::new(envelope, env.clone());
     let redis = open_redis(&config.store, &env, &sealer).await?;
     let store = open_store(&config.store, &env, redis.clone()).await?;
+    if store.unfinished_import().await.map_err(|e| text(&e))? {
+        return Err(
+            "store.url: an import into it was interrupted: run the same `agamid import` again".to_owned()
+        );
+    }
     let web = web(config, &env, with_demo)?;
 
     let identity_settings: IdentitySettings = section(&store, config, "identity").await?;
@@ -237,9 +242,15 @@ pub(crate) async fn open_store(
     env: &Env,
     redis: Option<Redis>,
 ) -> Result<Store, String> {
+    let options = StoreOptions { redis, ..store_options(config)? };
+    Store::open(options, env.clone()).await.map_err(|error| format!("store.url: {error}"))
+}
+
+/// What a configuration says about the store, but for Redis.
+pub(crate) fn store_options(config: &StoreConfig) -> Result<StoreOptions, String> {
     let password = config.password_file.as_ref().map(|file| read(file, "password_file")).transpose()?;
     let certificates = config.tls_ca.as_ref().map(|file| read(file, "tls_ca")).transpose()?;
-    let options = StoreOptions {
+    Ok(StoreOptions {
         url: config.url.clone(),
         kinds: kinds(),
         auto_migrate: config.auto_migrate,
@@ -247,9 +258,8 @@ pub(crate) async fn open_store(
         certificates: certificates.map(String::into_bytes),
         connections: config.connections,
         timeout: Duration::from_secs(config.timeout_seconds.max(1)),
-        redis,
-    };
-    Store::open(options, env.clone()).await.map_err(|error| format!("store.url: {error}"))
+        redis: None,
+    })
 }
 
 async fn section<T: serde::Serialize + serde::de::DeserializeOwned + Default>(

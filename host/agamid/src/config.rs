@@ -265,6 +265,13 @@ impl NodeConfig {
         Ok(config)
     }
 
+    /// As [`Self::load`], with the environment of this process.
+    pub(crate) fn of_file(file: &Path) -> Result<Self, String> {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::load(file, variables).map_err(|error| error.to_string())
+    }
+
     /// Relative paths are relative to the file's folder, wherever the server is started.
     fn resolve(&mut self, folder: &Path) {
         let place = |path: &mut PathBuf| *path = folder.join(&*path);

@@ -40,6 +40,8 @@ const ADMIN_SCOPES: &[&str] = &[
     "config.sessions.write",
     "config.consents.read",
     "config.consents.write",
+    "config.export.read",
+    "config.doctor.read",
 ];
 /// What the environment may change (`AGAMID_LOG__LEVEL=debug`).
 const BASE: &str = r#"

@@ -11,6 +11,7 @@
 //! | `demo.rs` | `agamid demo`: everything on, with sample people, clients and a relying party |
 //! | `init.rs` | `agamid init` |
 //! | `explain.rs`, `key.rs`, `session.rs`, `directory.rs` | commands of these names: through `admin_client.rs` |
+//! | `export.rs`, `import.rs`, `migrate.rs`, `doctor.rs` | the store as a file and back, up to date, in order |
 //! | `flow.rs` | `agamid flow …` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
@@ -21,12 +22,16 @@ mod compose;
 mod config;
 mod demo;
 mod directory;
+mod doctor;
 mod explain;
+mod export;
 mod flow;
+mod import;
 mod init;
 mod key;
 mod listen;
 mod lsp;
+mod migrate;
 mod out;
 mod seed;
 mod serve;
@@ -83,6 +88,10 @@ fn run(command: cli::Command) -> Result<(), Exit> {
         cli::Command::Directory { tool, server, json } => {
             on_runtime(directory::directory(tool, &server, json))
         }
+        cli::Command::Export(arguments) => on_runtime(export::export(arguments)),
+        cli::Command::Import(arguments) => on_runtime(import::import(arguments)),
+        cli::Command::Migrate { config } => on_runtime(migrate::migrate(config)),
+        cli::Command::Doctor(arguments) => on_runtime(doctor::doctor(arguments)),
         cli::Command::Flow { tool } => flow::run(tool),
     }
 }

@@ -24,9 +24,7 @@ const DIRECTORIES_EVERY: Duration = Duration::from_secs(30);
 
 /// Runs the server of a configuration file until it is told to stop.
 pub(crate) async fn serve_file(file: PathBuf) -> Result<(), String> {
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let config = NodeConfig::load(&file, variables).map_err(|error| error.to_string())?;
+    let config = NodeConfig::of_file(&file)?;
     telemetry::start_log(&config.log)?;
     let metrics = telemetry::start_metrics()?;
     let public = listen::bind(config.public.listen, "public.listen").await.map_err(|e| e.to_string())?;

@@ -52,6 +52,24 @@ pub(crate) async fn section<T: Serialize + DeserializeOwned + Default>(
     read(config, "lock", section, value)
 }
 
+/// Whether the settings of a section that are stored, with the locked keys on top, are ones that this version knows.
+pub(crate) async fn check<T: DeserializeOwned>(
+    store: &Store,
+    config: &NodeConfig,
+    section: &'static str,
+) -> Result<Option<T>, SettingsError> {
+    let Some(found) = store.get::<Setting>(section).await? else { return Ok(None) };
+    let mut value = found.record.value;
+    let origin = match config.lock.get(section) {
+        Some(lock) => {
+            merge(&mut value, to_json("lock", section, lock)?);
+            "lock"
+        }
+        None => "stored",
+    };
+    read(config, origin, section, value).map(Some)
+}
+
 async fn seed<T: Serialize + DeserializeOwned + Default>(
     store: &Store,
     config: &NodeConfig,

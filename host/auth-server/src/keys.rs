@@ -5,6 +5,7 @@
 //! begun), *old* (still published until the last token it signed is over; then it is destroyed). A key that got into
 //! wrong hands is revoked: it leaves the key set at once and nothing it signed is accepted any more.
 
+mod inspect;
 pub(crate) mod record;
 
 use std::collections::BTreeMap;

@@ -20,6 +20,8 @@
 //! | `GET /config/v1/lockouts`, `GET /config/v1/users/{id}/credentials` | `config.users.read` |
 //! | `DELETE /config/v1/lockouts/{id}`, `PUT /config/v1/users/{id}/password` | `config.users.write` |
 //! | `PATCH`, `DELETE /config/v1/users/{id}/credentials/{credential}` | `config.users.write` |
+//! | `GET /config/v1/export` | `config.export.read` |
+//! | `GET /config/v1/doctor` | `config.doctor.read` |
 //!
 //! To add a resource: a file beside `projects.rs`, its routes in [`router`], a row in `docs/operate.md`.
 
@@ -27,7 +29,9 @@ mod authorize;
 mod consents;
 mod credentials;
 mod directories;
+mod doctor;
 mod explain;
+mod export;
 mod health;
 mod keys;
 mod lockouts;
@@ -113,6 +117,8 @@ pub fn router(parts: ConfigApiParts) -> Router {
             patch(credentials::rename).delete(credentials::remove),
         )
         .route("/config/v1/users/{id}/password", put(credentials::set_password))
+        .route("/config/v1/export", get(export::get))
+        .route("/config/v1/doctor", get(doctor::get))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such resource"))
         .layer(DefaultBodyLimit::max(MAX_ARCHIVE))
         .layer(CatchPanicLayer::new())

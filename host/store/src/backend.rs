@@ -1,6 +1,7 @@
 //! What a backend has to do. Two families do it: ordered keyspaces with one writer (`memory`, and `sled`, the only
 //! place that knows sled), for which `keyspace` says once what the bytes mean; and `postgres`, which says it in SQL.
 
+pub(crate) mod item;
 pub(crate) mod keyspace;
 pub(crate) mod memory;
 pub(crate) mod postgres;
@@ -10,13 +11,16 @@ use std::fmt;
 
 use agamid_core::BoxFuture;
 use agamid_core::time::Timestamp;
+use tokio::sync::mpsc;
 
 use crate::audit::AuditEntry;
 use crate::batch::{Batch, Committed};
+use crate::check::{News, Times};
 use crate::error::StoreError;
 use crate::one_time::{Peeked, Purpose};
-use crate::record::{IndexEntry, Record};
+use crate::record::{IndexEntry, Kind, Record};
 use crate::store::Scan;
+use item::{Item, Load};
 
 /// The operations of the store, without types of records. Expired records are invisible to all of them.
 pub(crate) trait Backend: Send + Sync {
@@ -65,6 +69,24 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Checks every chain; answers the number of events.
     fn verify_audit(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Hands on everything as it stands at one moment, while others write.
+    fn dump<'a>(&'a self, out: &'a mpsc::Sender<Vec<Item>>) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Puts in place what an export holds, all of it or nothing; a conflict where something lies already.
+    fn load(&self, load: Load) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Whether there is no record and no audit event.
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// What the store remembers about itself under this name.
+    fn about<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
+
+    /// Looks at every record and every entry that points to one.
+    fn check(&self, kinds: Vec<Kind>, out: mpsc::Sender<News>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What a clock can be held against.
+    fn times(&self) -> BoxFuture<'_, Result<Times, StoreError>>;
 
     /// Finishes what was begun and lets go of every resource. Afterwards everything is `Unavailable`.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -38,6 +38,11 @@ pub(crate) fn records(kind: &str) -> Vec<u8> {
     joined(b'r', &[kind, ""])
 }
 
+/// The kind and the key of a record's key.
+pub(crate) fn of_record(record: &[u8]) -> Option<(&str, &str)> {
+    std::str::from_utf8(record.get(1..)?).ok()?.split_once('\0')
+}
+
 pub(crate) fn unique(kind: &str, index: &str, value: &str) -> Vec<u8> {
     joined(b'u', &[kind, index, value])
 }

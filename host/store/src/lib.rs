@@ -14,12 +14,15 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`record`], [`batch`], [`one_time`], [`audit`], [`setting`], [`error`] | the contract's types |
+//! | [`export`] | everything as a file, and back |
+//! | `check` | whether all of it can be read and fits together |
 //! | [`outbox`] | messages kept instead of sent, for development |
 //! | `fault` | breaks a store on purpose, for tests (feature `faults`) |
 //! | [`redis`] | a cache and counters that nodes share, where there is a Redis |
 //! | `store` | the typed face: checks, decodes, upgrades |
 //! | `read` | lookups, the same on every backend |
 //! | `rules` | what a commit means, the same on every backend: pure functions over an `overlay` |
+//! | `layout` | which kinds a store holds, and how; what a migration has to do |
 //! | `keys`, `stored` | how records, indexes, expiry and audit lie in one ordered keyspace |
 //! | `backend` | an ordered keyspace with one writer: `memory`, and `sled` (the only place that knows sled) |
 //!
@@ -32,8 +35,11 @@ pub mod audit;
 mod backend;
 pub mod batch;
 mod cache;
+mod check;
 pub mod error;
+pub mod export;
 mod keys;
+mod layout;
 pub mod one_time;
 mod options;
 pub mod outbox;
@@ -51,7 +57,9 @@ pub mod testing;
 pub use audit::{AuditEntry, AuditEvent};
 pub use batch::{Batch, Committed, Expect};
 pub use cache::{Change, Changes};
+pub use check::{Finding, Severity};
 pub use error::StoreError;
+pub use export::{Export, ExportFile, ImportOptions, Imported, Protection};
 pub use one_time::{Consume, Consumption, OneTime, Peeked, Purpose, Tombstone};
 pub use options::StoreOptions;
 pub use record::{Index, IndexEntry, Kind, Record, Versioned};

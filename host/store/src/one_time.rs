@@ -33,6 +33,12 @@ impl Purpose {
         }
     }
 
+    /// The purpose of this name.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        let purpose: Option<Self> = serde_json::from_value(name.into()).ok();
+        purpose.filter(|purpose| purpose.name() == name)
+    }
+
     /// The name under which records of this purpose are kept. Never changes: stored records carry it.
     pub(crate) fn name(self) -> &'static str {
         match self {

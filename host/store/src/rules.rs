@@ -2,6 +2,8 @@
 //! after another, so they cannot differ. A request that fails leaves an overlay that its caller drops.
 
 mod audit;
+mod load;
+mod migrate;
 mod one_time;
 mod records;
 
@@ -13,8 +15,9 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::one_time::{Consume, Consumption};
 use crate::overlay::Overlay;
+use crate::record::Kind;
 
-pub(crate) use one_time::{KIND as ONE_TIME, peek};
+pub(crate) use one_time::{KIND as ONE_TIME, State, peek};
 pub(crate) use records::conflict;
 
 /// How the keyspace is laid out. A change of it needs a migration.
@@ -23,6 +26,9 @@ const FORMAT: &str = "1";
 /// The name under which a store keeps its node id.
 pub(crate) const NODE: &str = "node";
 
+/// The name under which a store keeps how far an import has come.
+pub(crate) const IMPORT: &str = "import";
+
 /// Evaluates one request at `now`.
 pub(crate) fn evaluate(
     view: &mut Overlay<'_>,
@@ -30,16 +36,18 @@ pub(crate) fn evaluate(
     now: Timestamp,
 ) -> Result<Reply, StoreError> {
     match request {
-        Request::Start { node } => start(view, node).map(|()| Reply::default()),
+        Request::Start { node, kinds } => start(view, node, kinds).map(|()| Reply::default()),
         Request::Commit(batch) => commit(view, batch, now),
         Request::Sweep(expired) => {
             records::sweep(view, expired, now).map(|swept| Reply { swept, ..Reply::default() })
         }
-        Request::Ping => Ok(Reply::default()),
+        Request::Load(items) => load::load(view, items, now).map(|()| Reply::default()),
+        Request::Migrate(step) => migrate::step(view, step, now).map(|()| Reply::default()),
+        Request::Tap(_) | Request::Untap(_) | Request::Ping => Ok(Reply::default()),
     }
 }
 
-fn start(view: &mut Overlay<'_>, node: &str) -> Result<(), StoreError> {
+fn start(view: &mut Overlay<'_>, node: &str, kinds: &[Kind]) -> Result<(), StoreError> {
     match view.get(&keys::about("format"))? {
         Some(format) if format == FORMAT.as_bytes() => {}
         Some(format) => {
@@ -48,7 +56,13 @@ fn start(view: &mut Overlay<'_>, node: &str) -> Result<(), StoreError> {
                 "its layout is {found}, this server knows {FORMAT}: run the server that wrote it, or a newer one"
             )));
         }
-        None => view.put(keys::about("format"), FORMAT.into()),
+        None => {
+            view.put(keys::about("format"), FORMAT.into());
+            // Nothing is there yet, so all of it is as this server writes it.
+            for kind in kinds {
+                migrate::record(view, kind)?;
+            }
+        }
     }
     if view.get(&keys::about(NODE))?.is_none() {
         view.put(keys::about(NODE), node.into());

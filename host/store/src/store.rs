@@ -18,16 +18,18 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::one_time::{Consume, Consumption, Peeked, Purpose};
 use crate::options::StoreOptions;
-use crate::record::{Record, Versioned, decode};
+use crate::record::{Kind, Record, Versioned, decode};
 use crate::redis::{Looked, Redis};
 
 /// A handle on the store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    env: Env,
-    backend: Arc<dyn Backend>,
+    pub(crate) env: Env,
+    pub(crate) backend: Arc<dyn Backend>,
     /// The kinds that may be written; any where absent.
-    kinds: Option<Arc<[&'static str]>>,
+    pub(crate) kinds: Option<Arc<[Kind]>>,
+    /// What its address begins with.
+    pub(crate) scheme: &'static str,
     cache: Arc<Cache>,
     /// Between that and a database of several nodes.
     redis: Option<Redis>,
@@ -66,16 +68,22 @@ impl Store {
     /// Opens `memory:`, `sled:DIRECTORY` or `postgres://…`. A directory in use by another process, a database that
     /// can't be reached, written to or understood is refused with that reason.
     pub async fn open(options: StoreOptions, env: Env) -> Result<Self, StoreError> {
-        let kinds = Some(options.kinds.iter().map(|kind| kind.name).collect());
+        let kinds = Some(options.kinds.iter().copied().collect());
         let cache = Arc::new(Cache::new(env.clone()));
-        let backend: Arc<dyn Backend> = match options.url.split_once(':') {
-            Some(("memory", "")) => Arc::new(Ordered::start(Memory::new(env.clone()), env.clone()).await?),
+        let (scheme, backend): (_, Arc<dyn Backend>) = match options.url.split_once(':') {
+            Some(("memory", "")) => (
+                "memory",
+                Arc::new(Ordered::start(Memory::new(env.clone()), env.clone(), &options.kinds, true).await?),
+            ),
             Some(("sled", directory)) if !directory.is_empty() => {
                 let sled = Sled::open(directory.into(), env.clone()).await?;
-                Arc::new(Ordered::start(sled, env.clone()).await?)
+                (
+                    "sled",
+                    Arc::new(Ordered::start(sled, env.clone(), &options.kinds, options.auto_migrate).await?),
+                )
             }
             Some(("postgres" | "postgresql", _)) => {
-                Arc::new(Postgres::open(&options, env.clone(), Arc::clone(&cache)).await?)
+                ("postgres", Arc::new(Postgres::open(&options, env.clone(), Arc::clone(&cache)).await?))
             }
             _ => {
                 let allowed = "allowed are \"memory:\" (lost at exit), \"sled:DIRECTORY\" and \
@@ -85,7 +93,7 @@ impl Store {
         };
         // An embedded store is nearer than any Redis.
         let redis = options.redis.filter(|_| backend.is_shared());
-        Ok(Self { env, backend, kinds, cache, redis })
+        Ok(Self { env, backend, kinds, scheme, cache, redis })
     }
 
     /// A store in memory for any kind of record: for tests and tools.
@@ -104,7 +112,7 @@ impl Store {
     #[cfg(test)]
     pub(crate) fn over(backend: Arc<dyn Backend>, env: Env) -> Self {
         let cache = Arc::new(Cache::new(env.clone()));
-        Self { env, backend, kinds: None, cache, redis: None }
+        Self { env, backend, kinds: None, scheme: "memory", cache, redis: None }
     }
 
     /// Reads one record.
@@ -230,7 +238,7 @@ impl Store {
         let Some(kinds) = &self.kinds else { return Ok(()) };
         for operation in &batch.operations {
             if let Operation::Put { document, .. } = operation
-                && !kinds.contains(&document.kind)
+                && !kinds.iter().any(|kind| kind.name == document.kind)
             {
                 let reason =
                     format!("the kind {:?} is not among those the store was opened with", document.kind);

@@ -13,14 +13,23 @@ mod bench;
 #[path = "contract/cache.rs"]
 mod cache;
 #[cfg(test)]
+#[path = "contract/doctor.rs"]
+mod doctor;
+#[cfg(test)]
 #[path = "contract/expiry.rs"]
 mod expiry;
+#[cfg(test)]
+#[path = "contract/export.rs"]
+mod export;
 #[cfg(test)]
 #[path = "contract/figures.rs"]
 mod figures;
 #[cfg(test)]
 #[path = "contract/kill.rs"]
 mod kill;
+#[cfg(test)]
+#[path = "contract/migrate.rs"]
+mod migrate;
 #[cfg(test)]
 #[path = "contract/model.rs"]
 mod model;
@@ -39,6 +48,9 @@ mod records;
 #[cfg(test)]
 #[path = "contract/redis.rs"]
 mod redis;
+#[cfg(test)]
+#[path = "contract/refusals.rs"]
+mod refusals;
 #[cfg(test)]
 #[path = "contract/scans.rs"]
 mod scans;

@@ -1,16 +1,25 @@
 //! Backends that are an ordered keyspace with one writer. What the bytes mean is said once for all of them, by `read`
 //! and `rules`.
 
-use std::sync::Arc;
+mod check;
+mod dump;
+mod migrate;
+pub(crate) mod tap;
+
+use std::sync::{Arc, Weak};
 
 use agamid_core::{BoxFuture, Env, id};
+use tokio::sync::mpsc;
 
+use super::item::{Item, Load};
 use super::{Backend, Raw, RawPage};
 use crate::audit::{AuditEntry, ChainEnd, Link, broken};
 use crate::batch::{Batch, Committed};
+use crate::check::{News, Times};
 use crate::error::StoreError;
 use crate::one_time::{Consumption, Peeked, Purpose};
 use crate::read::Found;
+use crate::record::Kind;
 use crate::rules::NODE;
 use crate::store::Scan;
 use crate::stored::corrupt;
@@ -49,12 +58,27 @@ pub(crate) enum Request {
     /// Puts the store's own facts into an empty store, and checks them in any other.
     Start {
         node: String,
+        kinds: Vec<Kind>,
     },
     Commit(Batch),
     /// Removes the records behind these expiry keys, if they are still expired.
     Sweep(Vec<Vec<u8>>),
+    /// Puts in place what an export holds.
+    Load(Load),
+    /// Brings records up to date.
+    Migrate(MigrateStep),
+    /// From this group of commits on, the writer hands every change to the tap; until `Untap`.
+    Tap(Weak<tap::Tap>),
+    Untap(Weak<tap::Tap>),
     /// Nothing; shows that the writer is alive and has room.
     Ping,
+}
+
+/// Part of a migration; without keys, its end.
+#[derive(Debug)]
+pub(crate) struct MigrateStep {
+    pub(crate) kind: Kind,
+    pub(crate) keys: Vec<String>,
 }
 
 /// What the writer answers.
@@ -71,11 +95,23 @@ pub(crate) struct Ordered<K> {
 }
 
 impl<K: Keyspace> Ordered<K> {
-    /// Takes a keyspace into service.
-    pub(crate) async fn start(keyspace: impl Into<Arc<K>>, env: Env) -> Result<Self, StoreError> {
+    /// Takes a keyspace into service. `migrates`: whether an older one may be brought up to date.
+    pub(crate) async fn start(
+        keyspace: impl Into<Arc<K>>,
+        env: Env,
+        kinds: &[Kind],
+        migrates: bool,
+    ) -> Result<Self, StoreError> {
         let keyspace = keyspace.into();
-        keyspace.submit(Request::Start { node: id::new_ulid(&env) }).await?;
-        Ok(Self { env, keyspace })
+        keyspace.submit(Request::Start { node: id::new_ulid(&env), kinds: kinds.to_vec() }).await?;
+        let this = Self { env, keyspace };
+        this.bring_up(kinds, migrates).await?;
+        Ok(this)
+    }
+
+    fn about_now(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let value = self.keyspace.get(&keys::about(name))?;
+        Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
     }
 
     fn node_now(&self) -> Result<String, StoreError> {
@@ -237,6 +273,31 @@ impl<K: Keyspace> Backend for Ordered<K> {
             }
             Ok(count)
         })
+    }
+
+    fn dump<'a>(&'a self, out: &'a mpsc::Sender<Vec<Item>>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.dump_now(out))
+    }
+
+    fn load(&self, load: Load) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.keyspace.submit(Request::Load(load)).await.map(drop) })
+    }
+
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let holds = |from: &[u8], to: &[u8]| Ok(!self.keyspace.range(from, to, 1)?.is_empty());
+        at_once(holds(b"r", b"s").and_then(|records| Ok(!records && !holds(b"a", b"b")?)))
+    }
+
+    fn about<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        at_once(self.about_now(name))
+    }
+
+    fn check(&self, kinds: Vec<Kind>, out: mpsc::Sender<News>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.check_now(&kinds, &out).await })
+    }
+
+    fn times(&self) -> BoxFuture<'_, Result<Times, StoreError>> {
+        at_once(self.times_now())
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -1,11 +1,12 @@
 //! `memory:`: everything in one map, gone with the process. For tests and for `flow` tools.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use agamid_core::{BoxFuture, Env};
 
 use super::closed;
+use super::keyspace::tap::Taps;
 use super::keyspace::{Keyspace, Pair, Read, Reply, Request};
 use crate::error::StoreError;
 use crate::overlay::Overlay;
@@ -17,11 +18,12 @@ type Pairs = Option<BTreeMap<Vec<u8>, Vec<u8>>>;
 pub(crate) struct Memory {
     env: Env,
     keyspace: RwLock<Pairs>,
+    taps: Mutex<Taps>,
 }
 
 impl Memory {
     pub(crate) fn new(env: Env) -> Self {
-        Self { env, keyspace: RwLock::new(Some(BTreeMap::new())) }
+        Self { env, keyspace: RwLock::new(Some(BTreeMap::new())), taps: Mutex::default() }
     }
 
     /// Changes bytes behind the store's back.
@@ -49,7 +51,14 @@ impl Memory {
         let keyspace = guard.as_mut().ok_or_else(closed)?;
         let mut view = Overlay::new(keyspace);
         let reply = rules::evaluate(&mut view, request, self.env.now())?;
-        for (key, change) in view.into_changes() {
+        let changes = view.into_changes();
+        let mut taps = self.taps.lock().unwrap_or_else(PoisonError::into_inner);
+        match request {
+            Request::Tap(tap) => taps.open(tap),
+            Request::Untap(tap) => taps.close(tap),
+            _ => taps.hand(&changes, &Ok(())),
+        }
+        for (key, change) in changes {
             match change {
                 Some(value) => keyspace.insert(key, value),
                 None => keyspace.remove(&key),

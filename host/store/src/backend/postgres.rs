@@ -5,12 +5,13 @@
 //! | file | what |
 //! | --- | --- |
 //! | `connect` | the address, TLS, the pool; a connection is a *lane* with a chain of audit events of its own |
-//! | `layout` | makes tables, and refuses those it does not know |
+//! | `layout`, `migrate` | make tables, refuse those of a newer server, bring records up to date |
 //! | `table` | the SQL of a kind |
 //! | `flight` | statements that go out together and stop at the first that fails |
 //! | `commit` | a batch as a flight; what a refused consumption leaves |
 //! | `one_time` | the SQL of one-time records |
 //! | `read`, `audit` | lookups; chains |
+//! | `dump`, `load`, `check` | exports, imports, and whether all of it fits together |
 //! | `listen` | news of other nodes' changes |
 //! | `failure` | what an error of the database means |
 //!
@@ -18,12 +19,16 @@
 //! or a record that was used up, fails the condition of the statement, and a failed condition divides by zero.
 
 mod audit;
+mod check;
 mod commit;
 mod connect;
+mod dump;
 mod failure;
 mod flight;
 mod layout;
 mod listen;
+mod load;
+mod migrate;
 mod one_time;
 mod read;
 mod table;
@@ -35,16 +40,20 @@ use std::time::Duration;
 
 use agamid_core::{BoxFuture, Env, id};
 use deadpool::managed::{Object, Pool, PoolError, TimeoutType};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 
+use super::item::{Item, Load};
 use super::{Backend, Raw, RawPage, closed};
 use crate::audit::AuditEntry;
 use crate::batch::{Batch, Committed};
 use crate::cache::Cache;
+use crate::check::{News, Times};
 use crate::error::StoreError;
 use crate::one_time::{Peeked, Purpose};
 use crate::options::StoreOptions;
+use crate::record::Kind;
 use crate::store::Scan;
 use connect::Lanes;
 use failure::Failure;
@@ -83,7 +92,7 @@ impl Postgres {
             tables.insert(kind.name, Table::new(kind)?);
         }
         let mut first = connector.first_lane().await?;
-        layout::bring_up(&mut first, &options.kinds, &tables, options.auto_migrate).await?;
+        layout::bring_up(&mut first, &options.kinds, &tables, options.auto_migrate, env.now()).await?;
         drop(first);
         let listener = listen::start(connector.clone(), node.clone(), cache).await?;
         let pool = connect::pool(connector, options)?;
@@ -239,6 +248,31 @@ impl Backend for Postgres {
 
     fn verify_audit(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.inner.verify_audit())
+    }
+
+    fn dump<'a>(&'a self, out: &'a mpsc::Sender<Vec<Item>>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.inner.dump(out))
+    }
+
+    fn load(&self, load: Load) -> BoxFuture<'_, Result<(), StoreError>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { to_the_end(async move { inner.load(&load).await }).await })
+    }
+
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.inner.is_empty())
+    }
+
+    fn about<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        Box::pin(self.inner.about(name))
+    }
+
+    fn check(&self, kinds: Vec<Kind>, out: mpsc::Sender<News>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.inner.check(&kinds, &out).await })
+    }
+
+    fn times(&self) -> BoxFuture<'_, Result<Times, StoreError>> {
+        Box::pin(self.inner.times())
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -16,9 +16,10 @@ use crate::stored::{Stored, corrupt};
 /// The kind under which they are stored.
 pub(crate) const KIND: &str = "one_time";
 
+/// What is kept of a one-time record.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum State {
+pub(crate) enum State {
     Live(OneTime),
     Used(Tombstone),
 }

@@ -15,8 +15,8 @@ const NODE: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 /// A store with a chain of five events, and its backend to meddle with.
 async fn audited() -> (Store, Arc<Memory>) {
     let memory = Arc::new(Memory::new(Env::system()));
-    memory.submit(Request::Start { node: NODE.to_owned() }).await.unwrap();
-    let backend = Ordered::<Memory>::start(Arc::clone(&memory), Env::system()).await.unwrap();
+    memory.submit(Request::Start { node: NODE.to_owned(), kinds: Vec::new() }).await.unwrap();
+    let backend = Ordered::<Memory>::start(Arc::clone(&memory), Env::system(), &[], true).await.unwrap();
     let store = Store::over(Arc::new(backend), Env::system());
     for n in 0..5 {
         let event = AuditEvent::new(format!("test.{n}"), "server", "somebody");
@@ -101,6 +101,6 @@ async fn a_damaged_record_is_corrupt_and_names_itself() {
 async fn a_keyspace_of_another_layout_is_refused() {
     let (_, memory) = audited().await;
     memory.meddle(keys::about("format"), Some(b"2".to_vec()));
-    let refused = memory.submit(Request::Start { node: NODE.to_owned() }).await;
+    let refused = memory.submit(Request::Start { node: NODE.to_owned(), kinds: Vec::new() }).await;
     assert!(matches!(refused, Err(StoreError::Open(reason)) if reason.contains('2')));
 }

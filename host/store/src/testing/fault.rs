@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use agamid_core::BoxFuture;
+use tokio::sync::mpsc;
 
 use crate::audit::AuditEntry;
+use crate::backend::item::{Item, Load};
 use crate::backend::{Backend, Raw, RawPage};
 use crate::batch::{Batch, Committed};
+use crate::check::{News, Times};
 use crate::error::StoreError;
 use crate::one_time::{Peeked, Purpose};
+use crate::record::Kind;
 use crate::store::{Scan, Store};
 
 /// What becomes of the write at which the store breaks.
@@ -143,6 +147,30 @@ impl Backend for Breaking {
 
     fn verify_audit(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         self.sound.verify_audit()
+    }
+
+    fn dump<'a>(&'a self, out: &'a mpsc::Sender<Vec<Item>>) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.sound.dump(out)
+    }
+
+    fn load(&self, load: Load) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(self.sound.load(load)))
+    }
+
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.sound.is_empty()
+    }
+
+    fn about<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        self.sound.about(name)
+    }
+
+    fn check(&self, kinds: Vec<Kind>, out: mpsc::Sender<News>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.sound.check(kinds, out)
+    }
+
+    fn times(&self) -> BoxFuture<'_, Result<Times, StoreError>> {
+        self.sound.times()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -91,24 +91,25 @@ fn unreadable(error: tokio_postgres::Error) -> StoreError {
     Failure::from(error).into_store_error()
 }
 
-fn number(sequence: u64) -> i64 {
+pub(super) fn number(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
-fn sequence(chain: &str, number: i64) -> Result<u64, StoreError> {
+pub(super) fn sequence(chain: &str, number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| broken(chain, 0, "a negative sequence number".to_owned()))
 }
 
-fn hash(chain: &str, at: u64, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+pub(super) fn hash(chain: &str, at: u64, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|_| broken(chain, at, "a hash of the wrong length".to_owned()))
 }
 
-fn link(chain: &str, row: &Row) -> Result<(u64, Link), Failure> {
-    let at = sequence(chain, row.try_get(0)?)?;
-    let (previous, own): (Vec<u8>, Vec<u8>) = (row.try_get(3)?, row.try_get(4)?);
+/// The sequence, time, event and hashes of a row, from this column on.
+pub(super) fn link(chain: &str, row: &Row, first: usize) -> Result<(u64, Link), Failure> {
+    let at = sequence(chain, row.try_get(first)?)?;
+    let (previous, own): (Vec<u8>, Vec<u8>) = (row.try_get(first + 3)?, row.try_get(first + 4)?);
     let link = Link {
-        at: Timestamp(row.try_get(1)?),
-        event: row.try_get(2)?,
+        at: Timestamp(row.try_get(first + 1)?),
+        event: row.try_get(first + 2)?,
         previous: hash(chain, at, &previous)?,
         hash: hash(chain, at, &own)?,
     };
@@ -129,7 +130,10 @@ impl Inner {
             .into();
         let values: Vec<Value> = vec![Box::new(chain.to_owned()), Box::new(number(after)), Box::new(limit)];
         let rows = self.rows(&sql, &values).await?;
-        rows.iter().map(|row| link(chain, row)).collect::<Result<_, _>>().map_err(Failure::into_store_error)
+        rows.iter()
+            .map(|row| link(chain, row, 0))
+            .collect::<Result<_, _>>()
+            .map_err(Failure::into_store_error)
     }
 
     pub(super) async fn audit_events(

@@ -210,6 +210,13 @@ pub(super) fn pool(connector: Connector, options: &StoreOptions) -> Result<Pool<
 /// Makes lanes for the pool.
 pub(super) struct Lanes(Connector);
 
+impl Lanes {
+    /// For connections besides the pool's.
+    pub(super) fn connector(&self) -> &Connector {
+        &self.0
+    }
+}
+
 impl Manager for Lanes {
     type Type = Lane;
     type Error = Error;

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use agamid_core::time::Timestamp;
 
 use super::connect::Lane;
 use super::failure::Failure;
 use super::table::Table;
-use super::{audit, one_time};
+use super::{audit, migrate, one_time};
 use crate::error::StoreError;
+use crate::layout;
 use crate::record::Kind;
 
 /// How the database is laid out. A change of it needs a step in [`bring_up`].
@@ -18,27 +19,8 @@ const ABOUT: &str = r#"
     CREATE TABLE IF NOT EXISTS about (name text COLLATE "C" PRIMARY KEY, value text NOT NULL)
 "#;
 
-/// What is recorded of a kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Recorded {
-    indexes: Vec<String>,
-}
-
-impl Recorded {
-    fn of(kind: &Kind) -> Self {
-        let mut indexes: Vec<String> = kind
-            .indexes
-            .iter()
-            .map(|index| {
-                let unique = if index.unique { " unique" } else { "" };
-                let many = if index.many { " many" } else { "" };
-                format!("{}{unique}{many}", index.name)
-            })
-            .collect();
-        indexes.sort();
-        Self { indexes }
-    }
-}
+pub(super) const MARK: &str = "INSERT INTO about (name, value) VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// Checks the layout, and makes what is missing where that is allowed.
 pub(super) async fn bring_up(
@@ -46,6 +28,7 @@ pub(super) async fn bring_up(
     kinds: &[Kind],
     tables: &HashMap<&'static str, Table>,
     allowed: bool,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     let opened = |failure: Failure| match failure.into_store_error() {
         StoreError::Unavailable(reason) => StoreError::Open(reason),
@@ -60,22 +43,20 @@ pub(super) async fn bring_up(
             "its layout is {format}, this server knows {FORMAT}: run the server that wrote it, or a newer one"
         )));
     }
-    let stale = |kind: &&Kind| {
-        let known = about.get(&format!("kind/{}", kind.name));
-        known.is_none_or(|known| serde_json::from_str::<Recorded>(known).ok() != Some(Recorded::of(kind)))
-    };
-    let missing: Vec<&Kind> = kinds.iter().filter(stale).collect();
-    if missing.is_empty() && about.contains_key("format") {
+    let stale = layout::stale(kinds, |name| Ok(about.get(name).cloned()))?;
+    if stale.is_empty() && about.contains_key("format") {
         return Ok(());
     }
     if !allowed {
-        let names: Vec<&str> = missing.iter().map(|kind| kind.name).collect();
-        return Err(StoreError::Open(format!(
-            "the database has no up-to-date tables for {}: run `agamid migrate`, or set store.auto_migrate",
-            names.join(", ")
-        )));
+        return Err(layout::refusal(&stale, !about.contains_key("format")));
     }
-    make(lane, &missing, tables).await.map_err(opened)
+    make(lane, &stale, tables).await.map_err(opened)?;
+    for kind in stale {
+        let Some(table) = tables.get(kind.name) else { continue };
+        let cursor = about.get(&layout::cursor_name(kind.name)).map(String::as_str);
+        migrate::migrate(lane, kind, table, cursor, now).await.map_err(opened)?;
+    }
+    Ok(())
 }
 
 async fn refuse_read_only(lane: &mut Lane) -> Result<(), Failure> {
@@ -110,10 +91,7 @@ async fn make(
     let mut statements = vec![ABOUT.to_owned(), one_time::LAYOUT.to_owned(), audit::LAYOUT.to_owned()];
     for kind in missing {
         let Some(table) = tables.get(kind.name) else { continue };
-        statements.push(layout(table));
-        let recorded = serde_json::to_string(&Recorded::of(kind))
-            .map_err(|error| StoreError::Open(format!("the kind {}: {error}", kind.name)))?;
-        statements.push(record(&format!("kind/{}", kind.name), &recorded));
+        statements.push(tables_of(table));
     }
     statements.push(record("format", FORMAT));
     for statement in statements {
@@ -141,7 +119,7 @@ fn record(name: &str, value: &str) -> String {
 }
 
 /// The tables of a kind.
-fn layout(table: &Table) -> String {
+fn tables_of(table: &Table) -> String {
     let kind = table.kind;
     let mut sql = format!(
         r#"CREATE TABLE IF NOT EXISTS r_{kind} (

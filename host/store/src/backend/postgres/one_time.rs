@@ -4,8 +4,10 @@ use tokio_postgres::Row;
 
 use super::failure::Failure;
 use super::flight::{Step, Value};
+use crate::backend::Document;
 use crate::error::StoreError;
 use crate::one_time::{Consume, OneTime, Peeked, Purpose, Tombstone};
+use crate::rules::{ONE_TIME, State};
 use crate::stored::corrupt;
 
 use agamid_core::time::Timestamp;
@@ -67,6 +69,87 @@ pub(super) const SWEEP: &str = "
                  FOR UPDATE SKIP LOCKED),
     gone AS (DELETE FROM one_time o USING old WHERE o.purpose = old.purpose AND o.hash = old.hash RETURNING 1)
     SELECT count(*) FROM gone";
+
+/// All there is, behind purpose and hash.
+pub(super) const STATE: &str =
+    "client, person, session, run, address, family, payload::text, expires_at, used_at, remains::text";
+
+const LOAD: &str = "
+    WITH done AS (
+        INSERT INTO one_time AS o (purpose, hash, client, person, session, run, address, family, payload, expires_at,
+            used_at, remains)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::json, $10, $11, $12::text::json)
+        ON CONFLICT (purpose, hash) DO UPDATE SET client = excluded.client, person = excluded.person,
+            session = excluded.session, run = excluded.run, address = excluded.address, family = excluded.family,
+            payload = excluded.payload, expires_at = excluded.expires_at, used_at = excluded.used_at,
+            remains = excluded.remains
+        WHERE o.expires_at <= $13
+        RETURNING 1)
+    SELECT 1 / count(*) FROM done";
+
+/// Writes a record, used or not, where none is.
+pub(super) fn load(steps: &mut Vec<Step>, document: &Document, now: Timestamp) -> Result<(), StoreError> {
+    let key = &document.key;
+    let unreadable = |cause: String| corrupt(ONE_TIME, key, cause);
+    let state: State =
+        serde_json::from_slice(&document.body).map_err(|error| unreadable(error.to_string()))?;
+    let (purpose, hash) =
+        key.split_once(':').ok_or_else(|| unreadable("its key has no purpose".to_owned()))?;
+    let ends = document.expires_at.ok_or_else(|| unreadable("it has no end".to_owned()))?;
+    let mut values: Vec<Value> = vec![Box::new(purpose.to_owned()), Box::new(hash.to_owned())];
+    let (texts, payload, used_at, left) = match &state {
+        State::Live(o) => (
+            [&o.client, &o.person, &o.session, &o.run, &o.address, &o.family],
+            Some(json(&o.payload)?),
+            None,
+            None,
+        ),
+        State::Used(tombstone) => {
+            let left = tombstone.left.as_ref().map(json).transpose()?;
+            ([&None, &None, &None, &None, &None, &tombstone.family], None, Some(tombstone.used_at.0), left)
+        }
+    };
+    for text in texts {
+        values.push(Box::new(text.clone()));
+    }
+    values.push(Box::new(payload));
+    values.push(Box::new(ends.0));
+    values.push(Box::new(used_at));
+    values.push(Box::new(left));
+    values.push(Box::new(now.0));
+    steps.push(Step { sql: LOAD.into(), values });
+    Ok(())
+}
+
+/// What a row says whose first columns are purpose and hash, and the others [`STATE`]; with its end.
+pub(super) fn state(row: &Row, purpose: &str, hash: &str) -> Result<(State, Timestamp), Failure> {
+    let unreadable = |cause: String| corrupt(ONE_TIME, &format!("{purpose}:{hash}"), cause);
+    let json = |text: Option<String>| {
+        let value = text.map(|text| serde_json::from_str(&text)).transpose();
+        value.map_err(|error: serde_json::Error| unreadable(error.to_string()))
+    };
+    let expires_at = Timestamp(row.try_get(9)?);
+    if let Some(used_at) = row.try_get::<_, Option<i64>>(10)? {
+        let left = json(row.try_get(11)?)?;
+        let family = row.try_get(7)?;
+        return Ok((State::Used(Tombstone { family, used_at: Timestamp(used_at), left }), expires_at));
+    }
+    let known = Purpose::of_name(purpose).ok_or_else(|| unreadable("an unknown purpose".to_owned()))?;
+    let payload = json(row.try_get(8)?)?.unwrap_or_default();
+    let one_time = OneTime {
+        purpose: known,
+        hash: hash.to_owned(),
+        client: row.try_get(2)?,
+        person: row.try_get(3)?,
+        session: row.try_get(4)?,
+        run: row.try_get(5)?,
+        address: row.try_get(6)?,
+        family: row.try_get(7)?,
+        payload,
+        expires_at,
+    };
+    Ok((State::Live(one_time), expires_at))
+}
 
 fn place(purpose: Purpose, hash: &str) -> Vec<Value> {
     vec![Box::new(purpose.name()), Box::new(hash.to_owned())]

@@ -26,6 +26,8 @@ pub(super) struct Sql {
     pub(super) get: Arc<str>,
     put_any: Arc<str>,
     put_absent: Arc<str>,
+    load: Arc<str>,
+    renew: Arc<str>,
     put_version: Arc<str>,
     delete_any: Arc<str>,
     delete_version: Arc<str>,
@@ -103,6 +105,37 @@ impl Table {
             }
         };
         steps.push(Step::new(sql, values));
+        if !self.many.is_empty() {
+            self.put_entries(steps, document);
+        }
+        Ok(())
+    }
+
+    /// Writes a record of this version where none is.
+    pub(super) fn load(
+        &self,
+        steps: &mut Vec<Step>,
+        document: &Document,
+        version: u64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut values = self.values(document, now)?;
+        values.push(Box::new(number(version)));
+        steps.push(Step::new(&self.sql.load, values));
+        if !self.many.is_empty() {
+            self.put_entries(steps, document);
+        }
+        Ok(())
+    }
+
+    /// Writes over a record that is locked, without a new version.
+    pub(super) fn renew(
+        &self,
+        steps: &mut Vec<Step>,
+        document: &Document,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        steps.push(Step::new(&self.sql.renew, self.values(document, now)?));
         if !self.many.is_empty() {
             self.put_entries(steps, document);
         }
@@ -225,6 +258,15 @@ impl Sql {
             )
             .into(),
             put_absent: must(&format!("{insert}, version = 1 WHERE r.expires_at <= $5")),
+            load: must(&format!(
+                "{}, version = excluded.version WHERE r.expires_at <= $5",
+                insert.replacen("VALUES ($1, 1,", &format!("VALUES ($1, ${last},"), 1)
+            )),
+            renew: format!(
+                "UPDATE {table} r SET schema = $2, expires_at = $3, document = $4::text::json{updates}
+                 WHERE r.key = $1 AND $5::bigint IS NOT NULL"
+            )
+            .into(),
             put_version: must(&format!(
                 "UPDATE {table} r SET version = r.version + 1, schema = $2, expires_at = $3,
                  document = $4::text::json{updates}

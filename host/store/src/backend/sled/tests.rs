@@ -12,7 +12,7 @@ use super::Sled;
 use super::directory::Disk;
 use crate::backend::keyspace::Ordered;
 use crate::setting::Setting;
-use crate::{Batch, Consume, Consumption, Expect, Purpose, Store, StoreError};
+use crate::{Batch, Consume, Consumption, Expect, Kind, Purpose, Store, StoreError};
 
 /// What the false disk does next.
 #[derive(Default)]
@@ -52,7 +52,7 @@ async fn store_on(directory: &TempDir, faults: Faults) -> (Store, Arc<Faults>) {
     let faults = Arc::new(faults);
     let disk = FalseDisk(Arc::clone(&faults));
     let sled = Sled::open_now(directory.path().join("data"), Env::system(), |_| Box::new(disk)).unwrap();
-    let sled = Ordered::start(sled, Env::system()).await.unwrap();
+    let sled = Ordered::start(sled, Env::system(), &[], true).await.unwrap();
     (Store::over(Arc::new(sled), Env::system()), faults)
 }
 
@@ -176,7 +176,7 @@ async fn waiting_commits_share_a_flush_and_a_refused_one_does_not_spoil_the_othe
 async fn the_pieces_of_a_replaced_or_deleted_value_go_with_it() {
     let directory = tempfile::tempdir().unwrap();
     let sled = Arc::new(Sled::open(directory.path().join("data"), Env::system()).await.unwrap());
-    let ordered = Ordered::<Sled>::start(Arc::clone(&sled), Env::system()).await.unwrap();
+    let ordered = Ordered::<Sled>::start(Arc::clone(&sled), Env::system(), &[], true).await.unwrap();
     let store = Store::over(Arc::new(ordered), Env::system());
     let pieces = || sled.reading(|db| Ok(db.scan_prefix(b"c").count())).unwrap();
     for size in [20_000, 9_000, 50_000] {
@@ -186,4 +186,38 @@ async fn the_pieces_of_a_replaced_or_deleted_value_go_with_it() {
     }
     put(&store, "big", 1).await.unwrap();
     assert_eq!(pieces(), 0);
+}
+
+#[tokio::test]
+async fn a_record_of_changed_bytes_is_named_wherever_it_is_met_and_harms_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let sled = Arc::new(Sled::open(directory.path().join("data"), Env::system()).await.unwrap());
+    let kinds = [Kind::of::<Setting>()];
+    let ordered = Ordered::<Sled>::start(Arc::clone(&sled), Env::system(), &kinds, true).await.unwrap();
+    let mut store = Store::over(Arc::new(ordered), Env::system());
+    store.kinds = Some(kinds.into());
+    for section in ["a", "b", "c"] {
+        put(&store, section, 1).await.unwrap();
+    }
+    let at = crate::keys::record("setting", "b");
+    let sound = sled.reading(|db| Ok(db.get(&at).unwrap().unwrap())).unwrap();
+    let mut document = sound.to_vec();
+    let last = document.len() - 1;
+    document[last] = b'?';
+    for damaged in [vec![], vec![9, 9, 9], vec![0, 0xff, 0xff], sound[..6].to_vec(), document] {
+        sled.reading(|db| Ok(db.insert(&at, damaged).unwrap())).unwrap();
+        let read_it = store.get::<Setting>("b").await.map(drop);
+        let Err(StoreError::Corrupt { key, .. }) = read_it else { panic!("{read_it:?}") };
+        assert!(key.ends_with('b'), "{key}");
+        assert_eq!((read(&store, "a").await, read(&store, "c").await), (Some(1), Some(1)));
+        put(&store, "a", 1).await.unwrap();
+        let mut export = store.export(crate::Protection::Plaintext).await.unwrap();
+        let mut failed = None;
+        while let Some(piece) = export.next().await {
+            failed = piece.err();
+        }
+        assert!(matches!(&failed, Some(StoreError::Corrupt { key, .. }) if key.ends_with('b')), "{failed:?}");
+    }
+    sled.reading(|db| Ok(db.insert(&at, sound).unwrap())).unwrap();
+    assert_eq!(read(&store, "b").await, Some(1));
 }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::chunk::{self, Tree};
 use super::directory::Disk;
+use crate::backend::keyspace::tap::Taps;
 use crate::backend::keyspace::{Reply, Request};
 use crate::error::StoreError;
 use crate::overlay::{Changes, Overlay};
@@ -54,11 +55,12 @@ pub(super) struct Writer {
     disk: Box<dyn Disk>,
     /// Why nothing can be written any more.
     failed: Option<String>,
+    taps: Taps,
 }
 
 impl Writer {
     pub(super) fn new(env: Env, db: sled::Db, disk: Box<dyn Disk>) -> Self {
-        Self { env, db, disk, failed: None }
+        Self { env, db, disk, failed: None, taps: Taps::default() }
     }
 
     /// Until the last sender is gone.
@@ -80,8 +82,15 @@ impl Writer {
         let tree = Tree(&self.db);
         let mut changes = Overlay::new(&tree);
         let mut answers = Vec::with_capacity(group.len());
+        let mut closing = Vec::new();
         for Job { request, reply } in group.drain(..) {
             let mut own = Overlay::new(&changes);
+            match &request {
+                Request::Tap(tap) => self.taps.open(tap),
+                // The group is one commit: the tap takes all of it.
+                Request::Untap(tap) => closing.push(tap.clone()),
+                _ => {}
+            }
             let result = match request {
                 Request::Ping => self.check_room(&Changes::new()).map(|()| Reply::default()),
                 request => rules::evaluate(&mut own, &request, self.env.now()),
@@ -94,6 +103,10 @@ impl Writer {
         }
         let changes = changes.into_changes();
         let written = self.write(&changes);
+        self.taps.hand(&changes, &written);
+        for tap in &closing {
+            self.taps.close(tap);
+        }
         for (reply, result) in answers {
             let answer = written.clone().and(result);
             // Whoever asked may be gone; the commit stands all the same.

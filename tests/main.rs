@@ -8,6 +8,7 @@ mod clients;
 mod durability;
 mod flow_tools;
 mod lsp;
+mod nodes;
 mod protocol;
 mod reload;
 mod restart;

@@ -5,7 +5,7 @@
 
 mod cli;
 mod clients;
-mod durability;
+mod faults;
 mod flow_tools;
 mod lsp;
 mod nodes;

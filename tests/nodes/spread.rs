@@ -35,6 +35,40 @@ async fn a_deployed_flow_is_live_on_every_node_and_a_new_version_takes_its_place
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deployed_plugin_is_live_on_every_node_and_a_new_build_takes_its_place() {
+    let cluster = Cluster::of(3);
+    let node = &cluster.nodes[0];
+    let token = cluster.admin_token().await;
+    let browser = Browser::new(node);
+    let at = everywhere(&browser, &cluster.nodes);
+    let request = Request::new(node).with("acr_values", "agama_acme.it");
+    let put = async |by: usize, number: usize| {
+        let url = format!("{}/config/v1/plugins/bench:guest", cluster.nodes[by].admin());
+        let body = crate::support::guest::component_answering(number);
+        let put = browser.http.put(url).bearer_auth(&token).body(body).send().await.unwrap();
+        assert_eq!(put.status(), 200, "{}", put.text().await.unwrap());
+    };
+    put(0, 100).await;
+    let flow = "n = Call bench.guest.it#fine\npage = {n: n}\nRRF \"page.html\" page\nFinish false";
+    deploy_with(node, &token, flow, "<h1>Answer {{ n }}</h1>").await;
+    let shown = async |number: usize| {
+        for browser in &at {
+            if !browser.open(&request.url(node)).await.has(&format!("<h1>Answer {number}</h1>")) {
+                return false;
+            }
+        }
+        true
+    };
+    until("the plugin is live on every node", async || shown(100).await).await;
+    let mut slowest = std::time::Duration::ZERO;
+    for number in 101..105 {
+        put(number % 3, number).await;
+        slowest = slowest.max(until("the new build is live on every node", async || shown(number).await).await);
+    }
+    println!("a deployed plugin was live on three nodes after at most {} ms", slowest.as_millis());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_client_counts_on_every_node() {
     let cluster = Cluster::of(3);
     let node = &cluster.nodes[0];

@@ -22,6 +22,9 @@ static PEOPLE: LazyLock<String> = LazyLock::new(|| {
     ["alice", "bob", "carol"].map(person).concat()
 });
 
+/// Connections to the database of each node, at most.
+pub(crate) const CONNECTIONS: usize = 8;
+
 /// The nodes of one site.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Server>,
@@ -98,18 +101,19 @@ impl Cluster {
 fn text(port: u16, database: &str, site: &Site, more: &str) -> String {
     let flows = root().join("flows");
     let toml = |path: &Path| path.display().to_string();
-    let scopes = "\"config.projects.read\", \"config.projects.write\", \"config.clients.read\", \
+    let scopes = "\"config.projects.read\", \"config.projects.write\", \"config.plugins.write\", \"config.clients.read\", \
                   \"config.clients.write\", \"config.keys.read\", \"config.keys.write\"";
     format!(
         r#"
 [public]
 listen = "127.0.0.1:{port}"
 issuer = "{issuer}"
-trusted_proxies = ["127.0.0.0/8"]
+stop_delay_seconds = 1
 [admin]
 listen = "127.0.0.1:{admin}"
 [store]
 url = "{database}"
+connections = {CONNECTIONS}
 [secrets]
 envelope_key_file = "envelope.key"
 [flows]
@@ -122,6 +126,8 @@ level = "info,agamid_store=warn"
 default_acr = "agama_demo.password"
 [seed.oauth]
 registration = "open"
+[seed.plugins]
+allow_unsigned = true
 [seed.plugins.grants."extras:otp"]
 proves = ["otp"]
 [[seed.clients]]

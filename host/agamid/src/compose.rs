@@ -86,12 +86,23 @@ pub(crate) async fn compose(
     with_demo: bool,
     metrics: PrometheusHandle,
 ) -> Result<House, String> {
+    let store = open_store(&config.store, &env).await?;
+    compose_on(store, config, env, with_demo, metrics).await
+}
+
+/// As [`compose`], on a store that is open.
+async fn compose_on(
+    store: Store,
+    config: &NodeConfig,
+    env: Env,
+    with_demo: bool,
+    metrics: PrometheusHandle,
+) -> Result<House, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let key = &config.secrets.envelope_key_file;
     let envelope = EnvelopeKey::load(key)
         .map_err(|error| format!("secrets.envelope_key_file: {error} (`agamid init` makes one)"))?;
     let sealer = Sealer::new(envelope, env.clone());
-    let store = open_store(&config.store, &env).await?;
     let web = web(config, &env, with_demo)?;
 
     let identity_settings: IdentitySettings = section(&store, config, "identity").await?;
@@ -286,3 +297,6 @@ async fn deploy(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

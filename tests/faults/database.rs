@@ -56,8 +56,10 @@ impl Site {
             let before = load.figures(|figures| figures.refused);
             tokio::task::block_in_place(|| breaks(&mut self.postgres));
             if is_away {
-                until("the nodes say that they are not ready", async || self.ready().await == [503, 503]).await;
-                until("requests are refused", async || load.figures(|figures| figures.refused) > before).await;
+                until("the nodes say that they are not ready", async || self.ready().await == [503, 503])
+                    .await;
+                until("requests are refused", async || load.figures(|figures| figures.refused) > before)
+                    .await;
                 tokio::time::sleep(AWAY).await;
             }
             tokio::task::block_in_place(|| mends(&mut self.postgres));
@@ -88,8 +90,12 @@ impl Site {
 async fn a_database_that_is_stopped_and_started_again_loses_nothing() {
     let mut site = Site::open().await;
     for _ in 0..plan().repeats {
-        site.suffer(|postgres| postgres.stop("fast").unwrap(), |postgres| postgres.start_again().unwrap(), true)
-            .await;
+        site.suffer(
+            |postgres| postgres.stop("fast").unwrap(),
+            |postgres| postgres.start_again().unwrap(),
+            true,
+        )
+        .await;
     }
     site.end("PostgreSQL stopped");
 }

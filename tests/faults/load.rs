@@ -108,7 +108,9 @@ impl Load {
 
     /// Sends a request of a writer; each writer goes from node to node.
     async fn ask(&self, what: &str, request: reqwest::RequestBuilder) -> Said {
-        let Ok(answer) = request.timeout(PATIENCE).send().await else { return self.nothing(|f| f.unanswered += 1) };
+        let Ok(answer) = request.timeout(PATIENCE).send().await else {
+            return self.nothing(|f| f.unanswered += 1);
+        };
         let status = answer.status().as_u16();
         let header = |name| {
             let value = answer.headers().get(name).and_then(|value| value.to_str().ok());
@@ -215,7 +217,11 @@ impl Load {
                 Said::Answer(200, tokens, _) => {
                     let mut journal = self.journal.lock().unwrap();
                     let token = text(&tokens, "refresh_token");
-                    if turn % 3 == 0 { journal.codes.push((code, token)) } else { journal.refresh.push(token) }
+                    if turn % 3 == 0 {
+                        journal.codes.push((code, token))
+                    } else {
+                        journal.refresh.push(token)
+                    }
                     journal.figures.acknowledged += 1;
                 }
                 Said::Answer(status, body, _) => self.wrong(format!("redeem: {status} {body}")),

@@ -17,7 +17,9 @@ pub(crate) struct Plan {
 fn number(name: &str, otherwise: u32) -> u32 {
     match std::env::var_os(name) {
         None => otherwise,
-        Some(text) => text.to_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name}={text:?}")),
+        Some(text) => {
+            text.to_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name}={text:?}"))
+        }
     }
 }
 
@@ -80,7 +82,11 @@ impl Figures {
             writeln!(file, "{row}").unwrap();
         }
         assert_eq!(self.wrong, Vec::<String>::new(), "{experiment}");
-        assert_eq!((self.lost, self.revived, self.twice), (0, 0, 0), "{experiment}: lost, revived, used twice");
+        assert_eq!(
+            (self.lost, self.revived, self.twice),
+            (0, 0, 0),
+            "{experiment}: lost, revived, used twice"
+        );
         assert!(self.acknowledged > 0, "{experiment}: nothing was acknowledged");
     }
 }

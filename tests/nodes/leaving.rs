@@ -122,8 +122,7 @@ impl Load {
             return Err(format!("userinfo: {}", told.status()));
         }
         let refresh = text(&tokens, "refresh_token");
-        let fields =
-            [("grant_type", "refresh_token"), ("client_id", "demo-rp"), ("refresh_token", &refresh)];
+        let fields = [("grant_type", "refresh_token"), ("client_id", "demo-rp"), ("refresh_token", &refresh)];
         self.form("/oauth2/token", &fields).await.map(drop)
     }
 
@@ -169,14 +168,18 @@ async fn nodes_are_restarted_one_after_another_under_load_and_no_request_fails()
         failed.extend(task.await.unwrap());
     }
     let answered = load.answered.load(Ordering::SeqCst);
-    println!("rolling restart: {answered} requests, {:?} by node, {} failed", balancer.shares(), failed.len());
+    println!(
+        "rolling restart: {answered} requests, {:?} by node, {} failed",
+        balancer.shares(),
+        failed.len()
+    );
     assert_eq!(failed, Vec::<String>::new());
     assert!(answered > 200, "the load was a load: {answered}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_progress_at_a_node_that_is_stopped_is_answered() {
-    let mut cluster = Cluster::of(2);
+    let mut cluster = Cluster::hasty(2);
     let node = &cluster.nodes[0];
     let browsers: Vec<Browser> = (0..8).map(|_| Browser::new(node)).collect();
     let mut forms = Vec::new();

@@ -13,6 +13,7 @@ const TRIES: usize = 36;
 
 /// Makes the same try many times at once, each from another node than its neighbour.
 async fn race<T>(at: &[Browser], work: impl AsyncFn(&Browser) -> T) -> Vec<T> {
+    let work = &work;
     join_all((0..TRIES).map(|n| work(&at[n % at.len()]))).await
 }
 
@@ -109,7 +110,8 @@ async fn an_assertion_is_accepted_once() {
 }
 
 /// Two pages, a wait for a callback between them.
-const ABROAD: &str = "RRF \"page.html\"\nback = RFAC \"https://abroad.example/\"\nRRF \"page.html\"\nFinish false";
+const ABROAD: &str =
+    "RRF \"page.html\"\nback = RFAC \"https://abroad.example/\"\nRRF \"page.html\"\nFinish false";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_of_a_flow_a_callback_and_an_outcome_are_taken_by_one() {
@@ -158,7 +160,12 @@ async fn a_step_of_a_flow_a_callback_and_an_outcome_are_taken_by_one() {
     let answered = answers.iter().filter(|answer| {
         answer.location().is_some_and(|location| location.as_str().starts_with(&node.relying_party()))
     });
-    assert_eq!(answered.count(), 1, "{:?}", answers.iter().map(|a| (a.status, a.location())).collect::<Vec<_>>());
+    assert_eq!(
+        answered.count(),
+        1,
+        "{:?}",
+        answers.iter().map(|a| (a.status, a.location())).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +176,8 @@ async fn of_many_submissions_of_a_password_one_is_checked_and_one_login_comes_of
     browser.code(node, &Request::new(node), "alice").await;
     let at = everywhere(&browser, &cluster.nodes);
     let sessions = || cluster.sql("SELECT count(*) FROM r_session").parse::<i64>().unwrap();
-    let codes = || cluster.sql("SELECT count(*) FROM one_time WHERE purpose = 'code'").parse::<i64>().unwrap();
+    let codes =
+        || cluster.sql("SELECT count(*) FROM one_time WHERE purpose = 'code'").parse::<i64>().unwrap();
     for _ in 0..3 {
         let page = browser.open(&Request::new(node).with("prompt", "login").url(node)).await;
         let form = page.form().with("login", "alice").with("password", "demo-alice-123");
@@ -177,7 +185,12 @@ async fn of_many_submissions_of_a_password_one_is_checked_and_one_login_comes_of
         let ends: Vec<Shown> = race(&at, async |browser| browser.submit(&form).await).await;
         let with_code: std::collections::BTreeSet<_> =
             ends.iter().filter_map(|end| end.parameter("code")).collect();
-        assert_eq!(with_code.len(), 1, "{:?}", ends.iter().map(|end| (end.status, end.url.as_str())).collect::<Vec<_>>());
+        assert_eq!(
+            with_code.len(),
+            1,
+            "{:?}",
+            ends.iter().map(|end| (end.status, end.url.as_str())).collect::<Vec<_>>()
+        );
         let after = (sessions(), codes());
         assert!(after.0 - before.0 <= 1, "sessions {before:?} {after:?}");
         assert_eq!(after.1 - before.1, 1, "codes");

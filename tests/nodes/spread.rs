@@ -63,7 +63,8 @@ async fn a_deployed_plugin_is_live_on_every_node_and_a_new_build_takes_its_place
     let mut slowest = std::time::Duration::ZERO;
     for number in 101..105 {
         put(number % 3, number).await;
-        slowest = slowest.max(until("the new build is live on every node", async || shown(number).await).await);
+        slowest =
+            slowest.max(until("the new build is live on every node", async || shown(number).await).await);
     }
     println!("a deployed plugin was live on three nodes after at most {} ms", slowest.as_millis());
 }
@@ -87,7 +88,8 @@ async fn a_changed_client_counts_on_every_node() {
     };
     let mut slowest = std::time::Duration::ZERO;
     for version in 1..7_usize {
-        let (old, new) = (format!("https://rp.example/{}", version - 1), format!("https://rp.example/{version}"));
+        let (old, new) =
+            (format!("https://rp.example/{}", version - 1), format!("https://rp.example/{version}"));
         // Every node has just used what changes now.
         for browser in &at {
             assert_eq!(browser.get(&url(&old)).await.status, 303);
@@ -103,7 +105,8 @@ async fn a_changed_client_counts_on_every_node() {
         }
         let took = until("the change counts on every node", async || {
             for browser in &at {
-                if browser.get(&url(&new)).await.status != 303 || browser.get(&url(&old)).await.status != 400 {
+                if browser.get(&url(&new)).await.status != 303 || browser.get(&url(&old)).await.status != 400
+                {
                     return false;
                 }
             }

@@ -83,7 +83,10 @@ impl Browser {
 
     /// The values of the provider's cookies.
     pub(crate) fn cookies(&self, server: &Server) -> Vec<String> {
-        self.cookie_header(server).split("; ").filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect()
+        self.cookie_header(server)
+            .split("; ")
+            .filter_map(|pair| Some(pair.split_once('=')?.1.to_owned()))
+            .collect()
     }
 
     /// What is left of another browser when it was closed: the cookie that tells browsers apart.

@@ -1,6 +1,6 @@
 //! Several nodes on one database. The test is the load balancer: it chooses the node of each request.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use agamid_core::Env;
@@ -17,7 +17,9 @@ static PEOPLE: LazyLock<String> = LazyLock::new(|| {
     let person = |name: &str| {
         let hash = agamid_identity::password::hash_password(&Env::system(), &format!("demo-{name}-123"));
         let hash = hash.unwrap();
-        format!("[[seed.persons]]\nusername = \"{name}\"\npassword_hash = \"{hash}\"\nemail = \"{name}@example.org\"\n")
+        format!(
+            "[[seed.persons]]\nusername = \"{name}\"\npassword_hash = \"{hash}\"\nemail = \"{name}@example.org\"\n"
+        )
     };
     ["alice", "bob", "carol"].map(person).concat()
 });
@@ -46,8 +48,18 @@ impl Cluster {
         Self::on(DATABASES.database().unwrap(), nodes, more)
     }
 
-    /// Nodes on this store. All start at once, as they would on an empty database.
+    /// As [`Self::of`], but a node that is told to stop takes nothing new from that moment.
+    pub(crate) fn hasty(nodes: usize) -> Self {
+        Self::start(DATABASES.database().unwrap(), nodes, 0, "")
+    }
+
+    /// Nodes on this store.
     pub(crate) fn on(database: String, nodes: usize, more: &str) -> Self {
+        Self::start(database, nodes, 1, more)
+    }
+
+    /// All start at once, as they would on an empty database.
+    fn start(database: String, nodes: usize, stop_delay: u64, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = EnvelopeKey::generate(&Env::system());
         let site =
@@ -59,7 +71,7 @@ impl Cluster {
             std::fs::create_dir_all(&own).unwrap();
             key.save_new(&own.join("envelope.key")).unwrap();
             let config = own.join("agamid.toml");
-            std::fs::write(&config, text(*port, &database, &site, more)).unwrap();
+            std::fs::write(&config, text(*port, &database, &site, stop_delay, more)).unwrap();
             configs.push(config);
         }
         let start = |port: &u16, config: &PathBuf| Server::node(folder.path(), *port, &site, config);
@@ -98,9 +110,8 @@ impl Cluster {
 }
 
 /// The configuration of one node.
-fn text(port: u16, database: &str, site: &Site, more: &str) -> String {
+fn text(port: u16, database: &str, site: &Site, stop_delay: u64, more: &str) -> String {
     let flows = root().join("flows");
-    let toml = |path: &Path| path.display().to_string();
     let scopes = "\"config.projects.read\", \"config.projects.write\", \"config.plugins.write\", \"config.clients.read\", \
                   \"config.clients.write\", \"config.keys.read\", \"config.keys.write\"";
     format!(
@@ -108,7 +119,7 @@ fn text(port: u16, database: &str, site: &Site, more: &str) -> String {
 [public]
 listen = "127.0.0.1:{port}"
 issuer = "{issuer}"
-stop_delay_seconds = 1
+stop_delay_seconds = {stop_delay}
 [admin]
 listen = "127.0.0.1:{admin}"
 [store]
@@ -148,7 +159,7 @@ scopes = [{scopes}]
         admin = port + 1,
         issuer = site.issuer,
         party = site.relying_party,
-        flows = toml(&flows),
+        flows = flows.display(),
         secret = agamid_core::secret::sha256_hex(b"demo-service-secret-123"),
         people = *PEOPLE,
     )

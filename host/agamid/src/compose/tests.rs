@@ -71,7 +71,9 @@ impl Visitor {
                 .method("POST")
                 .header(header::ORIGIN, ISSUER)
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().into()),
+                .body(
+                    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().into(),
+                ),
         };
         let response = house.public.clone().oneshot(request.unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -145,7 +147,8 @@ impl Visitor {
     }
 
     async fn refresh(&mut self, house: &House, token: String) -> Progress {
-        let fields = [("grant_type", "refresh_token"), ("client_id", "shop"), ("refresh_token", token.as_str())];
+        let fields =
+            [("grant_type", "refresh_token"), ("client_id", "shop"), ("refresh_token", token.as_str())];
         let answer = self.send(house, "/oauth2/token", Some(&fields)).await;
         let stopped = if answer.status == 200 { None } else { Some(answer) };
         Progress { code: None, refresh: Some(token), stopped }

@@ -6,7 +6,9 @@ mod leaving;
 mod races;
 mod spread;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::support::browser::Browser;
 use crate::support::server::Server;

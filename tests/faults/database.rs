@@ -1,9 +1,10 @@
 //! A database that is stopped, killed, paused, or throws everybody out, under load.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agamid_store::testing::PrivatePostgres;
+use tokio::time::Instant;
 
 use super::GRACE;
 use super::load::Load;

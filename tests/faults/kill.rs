@@ -1,6 +1,8 @@
 //! `kill -9` at random moments.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::GRACE;
 use super::load::Load;

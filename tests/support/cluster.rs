@@ -25,7 +25,7 @@ static PEOPLE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Connections to the database of each node, at most.
-pub(crate) const CONNECTIONS: usize = 8;
+pub(crate) const CONNECTIONS: usize = 4;
 
 /// The nodes of one site.
 pub(crate) struct Cluster {

@@ -6,9 +6,10 @@
 mod backup;
 mod cli;
 mod clients;
-mod durability;
+mod faults;
 mod flow_tools;
 mod lsp;
+mod nodes;
 mod protocol;
 mod redis;
 mod reload;

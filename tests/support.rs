@@ -1,7 +1,9 @@
 //! Shared by all tests.
 
 pub(crate) mod assertion;
+pub(crate) mod balancer;
 pub(crate) mod browser;
+pub(crate) mod cluster;
 pub(crate) mod guest;
 pub(crate) mod project;
 pub(crate) mod server;

@@ -39,6 +39,10 @@ pub(crate) struct Form {
 /// Follows no redirect, keeps no cookie, trusts the server's certificate.
 pub(crate) fn client(server: &Server) -> reqwest::ClientBuilder {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    let client = match server.reached_at() {
+        Some(address) => client.resolve("localhost", address),
+        None => client,
+    };
     match &server.certificate {
         Some(pem) => client.tls_certs_only([reqwest::Certificate::from_pem(pem.as_bytes()).unwrap()]),
         None => client,
@@ -52,7 +56,15 @@ impl Browser {
 
     /// One that sends these headers with every request, as a proxy in front of the server would.
     pub(crate) fn sending(server: &Server, headers: HeaderMap) -> Self {
-        let jar = Arc::new(reqwest::cookie::Jar::default());
+        Self::keeping(server, headers, Arc::default())
+    }
+
+    /// The same browser, its requests sent to another node: it keeps its cookies.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        Self::keeping(server, HeaderMap::new(), Arc::clone(&self.jar))
+    }
+
+    fn keeping(server: &Server, headers: HeaderMap, jar: Arc<reqwest::cookie::Jar>) -> Self {
         let http = client(server)
             .default_headers(headers)
             .cookie_provider(Arc::clone(&jar))
@@ -63,11 +75,18 @@ impl Browser {
         Self { http, jar, origin: server.issuer() }
     }
 
+    /// The provider's cookies as they are sent.
+    pub(crate) fn cookie_header(&self, server: &Server) -> String {
+        let header = self.jar.cookies(&server.issuer().parse().unwrap()).unwrap();
+        header.to_str().unwrap().to_owned()
+    }
+
     /// The values of the provider's cookies.
     pub(crate) fn cookies(&self, server: &Server) -> Vec<String> {
-        let header = self.jar.cookies(&server.issuer().parse().unwrap()).unwrap();
-        let pairs = header.to_str().unwrap().to_owned();
-        pairs.split("; ").filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect()
+        self.cookie_header(server)
+            .split("; ")
+            .filter_map(|pair| Some(pair.split_once('=')?.1.to_owned()))
+            .collect()
     }
 
     /// What is left of another browser when it was closed: the cookie that tells browsers apart.

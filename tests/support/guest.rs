@@ -23,10 +23,16 @@ pub(crate) fn flow(function: &str) -> String {
 
 /// The component `bench:guest`.
 pub(crate) fn component() -> Vec<u8> {
+    component_answering(7)
+}
+
+/// The component `bench:guest`, whose `fine` answers this.
+pub(crate) fn component_answering(number: usize) -> Vec<u8> {
+    let core = CORE.replace("i32.const 7", &format!("i32.const {number}"));
     let mut resolve = wit_parser::Resolve::default();
     let package = resolve.push_str("guest.wit", WIT).unwrap();
     let world = resolve.select_world(&[package], Some("plugin")).unwrap();
-    let mut module = wat::parse_str(CORE).unwrap();
+    let mut module = wat::parse_str(core).unwrap();
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     let mut bytes = ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap();
     let manifest = b"name = \"bench:guest\"\nversion = \"0.1.0\"\n";

@@ -1,6 +1,7 @@
 //! Starting and stopping the binary.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -49,10 +50,12 @@ pub(crate) fn hold(port: u16) -> std::net::TcpListener {
     panic!("port {port} does not get free");
 }
 
-/// A running `agamid demo`.
+/// A running `agamid demo`, or a node that serves ([`super::cluster`]).
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
+    /// The issuer and the sample application's origin where they are not those of the ports.
+    site: Option<Site>,
     pub(crate) data: PathBuf,
     pub(crate) log: PathBuf,
     /// The certificate (PEM) where it is served over TLS.
@@ -61,7 +64,24 @@ pub(crate) struct Server {
     _folder: Option<tempfile::TempDir>,
 }
 
+/// What several nodes have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) issuer: String,
+    pub(crate) relying_party: String,
+}
+
 impl Server {
+    /// Starts `agamid serve` as a node of a site and waits until it serves.
+    pub(crate) fn node(folder: &Path, port: u16, site: &Site, config: &Path) -> Self {
+        let mut command = Command::new(binary());
+        command.arg("serve").arg("--config").arg(config);
+        let log = folder.join(format!("log-{port}.txt"));
+        let child = spawn(&mut command, &log, &site.issuer);
+        let data = folder.join("data");
+        Self { child, port, site: Some(site.clone()), data, log, certificate: None, _folder: None }
+    }
+
     /// Starts the demo on a fresh data directory.
     pub(crate) fn demo() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -112,28 +132,20 @@ impl Server {
     ) -> Self {
         let data = folder.join("data");
         let log = folder.join(format!("log-{port}.txt"));
-        let mut child = Command::new(binary())
-            .current_dir(root())
+        let mut command = Command::new(binary());
+        command
             .args(["demo", "--no-open", "--port", &port.to_string(), "--data", data.to_str().unwrap()])
             .args(more)
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ready = lines.find_map(|line| line.ok().filter(|line| line.starts_with("ready ")));
-        let Some(ready) = ready else {
-            let status = child.wait().unwrap();
-            panic!("the demo did not start ({status}):\n{}", std::fs::read_to_string(&log).unwrap());
-        };
+            .envs(environment.iter().copied());
         let scheme = if certificate.is_some() { "https" } else { "http" };
-        assert_eq!(ready, format!("ready {scheme}://localhost:{port}"));
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, port, data, log, certificate, _folder: None }
+        let child = spawn(&mut command, &log, &format!("{scheme}://localhost:{port}"));
+        Self { child, port, site: None, data, log, certificate, _folder: None }
     }
 
     pub(crate) fn issuer(&self) -> String {
+        if let Some(site) = &self.site {
+            return site.issuer.clone();
+        }
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
         format!("{scheme}://localhost:{}", self.port)
     }
@@ -143,7 +155,15 @@ impl Server {
     }
 
     pub(crate) fn relying_party(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port + 2)
+        match &self.site {
+            Some(site) => site.relying_party.clone(),
+            None => format!("http://127.0.0.1:{}", self.port + 2),
+        }
+    }
+
+    /// Where this node is reached, if that is not where the issuer's name leads.
+    pub(crate) fn reached_at(&self) -> Option<SocketAddr> {
+        self.site.as_ref().map(|_| SocketAddr::from(([127, 0, 0, 1], self.port)))
     }
 
     pub(crate) fn admin_token(&self) -> String {
@@ -156,14 +176,29 @@ impl Server {
 
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
+        self.kill_now();
+    }
+
+    /// `kill -9` of a node that will be started again.
+    pub(crate) fn kill_now(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM, and how the process ended.
     pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.terminate();
+        self.ended()
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Waits until the process has ended.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         for _ in 0..750 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
@@ -172,6 +207,25 @@ impl Server {
         }
         panic!("the server did not stop within 15 seconds");
     }
+}
+
+/// Starts the binary and waits for its `ready` line.
+fn spawn(command: &mut Command, log: &Path, issuer: &str) -> Child {
+    let mut child = command
+        .current_dir(root())
+        .stdout(Stdio::piped())
+        .stderr(std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = lines.find_map(|line| line.ok().filter(|line| line.starts_with("ready ")));
+    let Some(ready) = ready else {
+        let status = child.wait().unwrap();
+        panic!("{command:?} did not start ({status}):\n{}", std::fs::read_to_string(log).unwrap());
+    };
+    assert_eq!(ready, format!("ready {issuer}"));
+    std::thread::spawn(move || lines.for_each(drop));
+    child
 }
 
 /// Makes `cert.pem` and `key.pem` for localhost in a folder; answers the certificate.

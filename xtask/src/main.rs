@@ -1,4 +1,4 @@
-//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `scale`, `fuzz`, `plugins`, `docs`.
+//! The developer commands: `cargo xtask demo`, `test`, `lint`, `bench`, `scale`, `fuzz`, `faults`, `plugins`, `docs`.
 //!
 //! Each prints one line per step, what it installs and why, and how to do it by hand where it can't. A missing part
 //! is skipped by name on a developer's machine and is a failure in CI (`CI=true`).
@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod docs;
+mod faults;
 mod fuzz;
 mod install;
 mod lint;
@@ -59,6 +60,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Kills, fills, stops and pauses running servers under load; the figures go to `target/faults.md`.
+    Faults(faults::Faults),
     /// Builds the playground into `target/docs`.
     Docs,
 }
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Bench => bench::bench(&root),
         Command::Scale { people, store } => scale::scale(&root, &people, &store),
         Command::Fuzz { arguments } => fuzz::fuzz(&root, &arguments),
+        Command::Faults(plan) => faults::faults(&root, &plan),
         Command::Plugins => plugins::build_all(&root),
         Command::Docs => docs::build(&root),
     };

@@ -87,13 +87,32 @@ pub(crate) async fn compose(
     with_demo: bool,
     metrics: PrometheusHandle,
 ) -> Result<House, String> {
-    let text = |error: &dyn std::fmt::Display| error.to_string();
     let key = &config.secrets.envelope_key_file;
     let envelope = EnvelopeKey::load(key)
         .map_err(|error| format!("secrets.envelope_key_file: {error} (`agamid init` makes one)"))?;
     let sealer = Sealer::new(envelope, env.clone());
     let redis = open_redis(&config.store, &env, &sealer).await?;
     let store = open_store(&config.store, &env, redis.clone()).await?;
+    compose_on(Base { store, sealer, redis }, config, env, with_demo, metrics).await
+}
+
+/// What the house stands on.
+struct Base {
+    store: Store,
+    sealer: Sealer,
+    redis: Option<Redis>,
+}
+
+/// As [`compose`], on what is open.
+async fn compose_on(
+    base: Base,
+    config: &NodeConfig,
+    env: Env,
+    with_demo: bool,
+    metrics: PrometheusHandle,
+) -> Result<House, String> {
+    let Base { store, sealer, redis } = base;
+    let text = |error: &dyn std::fmt::Display| error.to_string();
     if store.unfinished_import().await.map_err(|e| text(&e))? {
         return Err(
             "store.url: an import into it was interrupted: run the same `agamid import` again".to_owned()
@@ -129,7 +148,11 @@ pub(crate) async fn compose(
     let plugins = PluginHost::new(PluginHostParts {
         store: store.clone(),
         modules: agamid_host_modules::all(&identity, mailer, sms),
-        compiled: key.parent().map(|data| CompiledCache::new(data.join("compiled"), sealer.clone())),
+        compiled: config
+            .secrets
+            .envelope_key_file
+            .parent()
+            .map(|data| CompiledCache::new(data.join("compiled"), sealer.clone())),
         settings: plugin_settings,
     })
     .map_err(|e| text(&e))?;
@@ -322,3 +345,6 @@ async fn deploy(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

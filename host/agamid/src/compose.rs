@@ -111,6 +111,7 @@ pub(crate) async fn compose(
     .and_then(|identity| identity.with_directories(directories))
     .map_err(|e| text(&e))?;
     let organisation = identity.organisations.ensure_default().await.map_err(|e| text(&e))?;
+    identity.attributes.prepare().await.map_err(|e| text(&e))?;
 
     // Services that really send come with their own settings; until then only development has an outbox.
     let outbox = with_demo.then(|| Outbox::new(env.clone(), store.clone(), sealer.clone()));
@@ -179,6 +180,7 @@ pub(crate) async fn compose(
         outbox,
         auth_server: auth_server.clone(),
         plugins,
+        organisation: organisation.id.clone(),
         verifier: Arc::new(auth_server.clone()),
         metrics,
         leaving: Arc::clone(&leaving),

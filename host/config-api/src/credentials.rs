@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Api;
 use crate::authorize::authorize;
-use crate::people::{SCOPE, actor, bad, failed, missing, person, read};
+use crate::people::{SCOPE, actor, bad, check_administrators, failed, missing, person, read};
 
 const PATH: &str = "/config/v1/users";
 const READ: &str = "config.users.read";
@@ -125,6 +125,7 @@ async fn try_set_password(
     let caller = authorize(api, &Method::PUT, &format!("{PATH}/{id}/password"), headers, WRITE).await?;
     let wanted: NewPassword = read(body).await?;
     let person = person(api, id).await?;
+    check_administrators(&caller, person.administrator)?;
     let passwords = &api.identity.passwords;
     let by = ChangedBy::Administrator;
     match (&wanted.password, &wanted.hash) {

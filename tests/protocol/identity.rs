@@ -57,7 +57,8 @@ async fn claims_of_every_scope_and_of_attributes_made_at_run_time_reach_the_appl
     let attributes = json!({ "badge": "B7", "wage": 5, "nickname": "Al", "birthdate": "0000-05-04",
         "phones": [{ "value": "+41 44 123 45 67", "verified": true }],
         "addresses": [{ "street_address": "Road 1", "locality": "Zurich", "type": "home" }] });
-    let (status, changed) = patch(&server, &format!("/users/{alice}"), json!({ "attributes": attributes })).await;
+    let (status, changed) =
+        patch(&server, &format!("/users/{alice}"), json!({ "attributes": attributes })).await;
     assert_eq!(status, 200, "{changed}");
 
     let browser = Browser::new(&server);
@@ -76,14 +77,22 @@ async fn claims_of_every_scope_and_of_attributes_made_at_run_time_reach_the_appl
         assert!(claims.get("wage").is_none(), "it is for another client");
     }
     assert_eq!(userinfo["phone_number"], "+41441234567");
-    assert_eq!((&userinfo["phone_number_verified"], &userinfo["email_verified"]), (&json!(true), &json!(true)));
+    assert_eq!(
+        (&userinfo["phone_number_verified"], &userinfo["email_verified"]),
+        (&json!(true), &json!(true))
+    );
     assert_eq!((&userinfo["nickname"], &userinfo["birthdate"]), (&json!("Al"), &json!("0000-05-04")));
     assert!(id.get("nickname").is_none(), "scopes give claims at userinfo");
 
     let metadata = browser.get(&format!("{}/.well-known/openid-configuration", server.issuer())).await;
     let metadata: Value = serde_json::from_str(&metadata.body).unwrap();
     let has = |member: &str, value: &str| metadata[member].as_array().unwrap().contains(&json!(value));
-    assert!(["address", "badge", "groups", "phone_number_verified", "zoneinfo"].map(|c| has("claims_supported", c)).iter().all(|has| *has));
+    assert!(
+        ["address", "badge", "groups", "phone_number_verified", "zoneinfo"]
+            .map(|c| has("claims_supported", c))
+            .iter()
+            .all(|has| *has)
+    );
     assert!(has("scopes_supported", "address") && has("scopes_supported", "groups"));
 
     let narrow = Request::new(&server).with("scope", "openid email");
@@ -104,7 +113,12 @@ async fn users_are_made_listed_changed_and_deleted_and_errors_name_the_field() {
     let path = format!("/users/{}", text(&made, "id"));
     let cases = [
         (carol, 409, "taken", "username"),
-        (json!({ "username": "dan", "attributes": { "emails": [{ "value": "x" }] } }), 400, "invalid_value", "emails[0].value"),
+        (
+            json!({ "username": "dan", "attributes": { "emails": [{ "value": "x" }] } }),
+            400,
+            "invalid_value",
+            "emails[0].value",
+        ),
         (json!({ "username": "dan", "attributes": { "planet": 1 } }), 400, "invalid_value", "planet"),
         (json!({ "username": "dan", "attributes": { "groups": ["x"] } }), 400, "invalid_value", "groups"),
         (json!({ "username": "dan", "attributes": { "name": "a\u{0}" } }), 400, "invalid_value", "name"),
@@ -119,22 +133,33 @@ async fn users_are_made_listed_changed_and_deleted_and_errors_name_the_field() {
     }
     let (status, stale) = patch(&server, &path, json!({ "version": 7, "attributes": {} })).await;
     assert_eq!((status, text(&stale, "code").as_str()), (409, "changed"));
-    let until = json!({ "status": { "state": "disabled", "reason": "left", "until": "2099-01-01T00:00:00Z" } });
+    let until =
+        json!({ "status": { "state": "disabled", "reason": "left", "until": "2099-01-01T00:00:00Z" } });
     let (_, changed) = patch(&server, &path, until).await;
     assert_eq!(changed["status"]["until"], "2099-01-01T00:00:00.000Z", "{changed}");
     assert_eq!((&changed["attributes"]["family_name"], &changed["version"]), (&json!("Meier"), &json!(2)));
 
     let (_, page) = get(&server, "/users?limit=2").await;
     let (_, rest) = get(&server, &format!("/users?limit=200&after={}", text(&page, "next"))).await;
-    let names = |page: &Value| page["users"].as_array().unwrap().iter().map(|u| text(u, "username")).collect::<Vec<_>>();
+    let names = |page: &Value| {
+        page["users"].as_array().unwrap().iter().map(|u| text(u, "username")).collect::<Vec<_>>()
+    };
     assert_eq!([names(&page), names(&rest)].concat(), ["admin", "alice", "bob", "carol"]);
     let (_, found) = get(&server, "/users?attribute=family_name&starts_with=ME").await;
     assert_eq!(names(&found), ["carol"]);
-    for bad in ["/users?limit=0", "/users?limit=x", "/users?attribute=nickname&equals=a", "/users?equals=a", "/users?x=1"] {
+    for bad in [
+        "/users?limit=0",
+        "/users?limit=x",
+        "/users?attribute=nickname&equals=a",
+        "/users?equals=a",
+        "/users?x=1",
+    ] {
         assert_eq!(get(&server, bad).await.0, 400, "{bad}");
     }
     assert_eq!(call(&server, Method::DELETE, &path, None).await.0, 204);
-    for unknown in [&path, "/users/nobody", "/groups/x", "/organisations/x", "/attributes/x", "/groups/x/members"] {
+    for unknown in
+        [&path, "/users/nobody", "/groups/x", "/organisations/x", "/attributes/x", "/groups/x/members"]
+    {
         assert_eq!(get(&server, unknown).await.0, 404, "{unknown}");
     }
 }
@@ -158,13 +183,29 @@ async fn who_writes_users_does_not_write_administrators_and_no_scope_is_worth_an
     let mail = json!({ "attributes": { "emails": [{ "value": "mine@example.org" }] } });
     assert_eq!(send(Method::PATCH, &format!("/users/{alice}"), &writes, mail.clone()).await, 200);
     assert_eq!(send(Method::PATCH, &format!("/users/{admin}"), &writes, mail.clone()).await, 403);
-    assert_eq!(send(Method::PATCH, &format!("/users/{alice}"), &writes, json!({ "administrator": true })).await, 403);
-    assert_eq!(send(Method::POST, "/users", &writes, json!({ "username": "x", "administrator": true })).await, 403);
+    assert_eq!(
+        send(Method::PATCH, &format!("/users/{alice}"), &writes, json!({ "administrator": true })).await,
+        403
+    );
+    assert_eq!(
+        send(Method::POST, "/users", &writes, json!({ "username": "x", "administrator": true })).await,
+        403
+    );
     assert_eq!(send(Method::DELETE, &format!("/users/{admin}"), &writes, json!({})).await, 403);
-    assert_eq!(send(Method::PUT, &format!("/users/{admin}/password"), &writes, json!({ "password": "a long new one" })).await, 403);
+    assert_eq!(
+        send(
+            Method::PUT,
+            &format!("/users/{admin}/password"),
+            &writes,
+            json!({ "password": "a long new one" })
+        )
+        .await,
+        403
+    );
     let both = token("config.users.write config.administrators.write").await;
     assert_eq!(send(Method::PATCH, &format!("/users/{admin}"), &both, mail).await, 200);
-    let reads = token("config.users.read config.groups.read config.attributes.read config.organisations.read").await;
+    let reads =
+        token("config.users.read config.groups.read config.attributes.read config.organisations.read").await;
     for path in ["/users", "/groups", "/attributes", "/organisations"] {
         assert_eq!(send(Method::GET, path, &reads, json!({})).await, 200, "{path}");
         assert_eq!(send(Method::POST, path, &reads, json!({})).await, 403, "{path}");
@@ -218,7 +259,12 @@ fn the_command_line_does_the_same_with_users_groups_attributes_and_organisations
     assert!(run(&["user", "set", &id, "badge="])["attributes"].get("badge").is_none());
     let acme = run(&["org", "create", "Acme", "domain=acme.example"]);
     assert_eq!(run(&["org", "list"])["organisations"].as_array().unwrap().len(), 2);
-    for (what, id) in [("org", text(&acme, "id")), ("user", id), ("group", text(&group, "id")), ("attribute", "badge".to_owned())] {
+    for (what, id) in [
+        ("org", text(&acme, "id")),
+        ("user", id),
+        ("group", text(&group, "id")),
+        ("attribute", "badge".to_owned()),
+    ] {
         assert_eq!(run(&[what, "delete", &id]), Value::Null);
     }
 }

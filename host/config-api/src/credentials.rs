@@ -99,6 +99,7 @@ async fn try_remove(
     let path = format!("{PATH}/{id}/credentials/{credential}");
     let caller = authorize(api, &Method::DELETE, &path, headers, WRITE).await?;
     let (person, credential) = (person(api, id).await?, parse(credential)?);
+    check_administrators(&caller, person.administrator)?;
     let done = api.identity.credentials.remove(&SCOPE, &person.id, &credential, actor(&caller)).await;
     if !done.map_err(failed)? {
         return Err(no_such(credential.as_str()));

@@ -29,10 +29,10 @@
 
 mod attributes;
 mod authorize;
+mod call;
 mod consents;
 mod credentials;
 mod directories;
-mod call;
 mod explain;
 mod groups;
 mod health;

@@ -217,7 +217,9 @@ impl AuthServer {
         let consents = &self.identity().consents;
         let schema = self.identity().attributes.schema().await?;
         if client.require_consent
-            && !consents.covers_since(&grant.person, &client.client_id, &grant.consented(&schema), then).await?
+            && !consents
+                .covers_since(&grant.person, &client.client_id, &grant.consented(&schema), then)
+                .await?
         {
             return Err(gone("consent"));
         }

@@ -15,6 +15,9 @@ mod redis;
 mod reload;
 mod restart;
 mod scale;
+#[cfg(test)]
+#[path = "scale/tests.rs"]
+mod scale_tests;
 mod security;
 mod support;
 mod tidy;

@@ -7,6 +7,7 @@ mod client_credentials;
 mod directories;
 mod end_session;
 mod explain;
+mod identity;
 mod introspect;
 mod metadata;
 mod par;

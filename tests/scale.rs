@@ -29,16 +29,6 @@ pub(crate) enum Backend {
     Postgres,
 }
 
-impl Backend {
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name.trim() {
-            "sled" => Some(Self::Sled),
-            "postgres" => Some(Self::Postgres),
-            _ => None,
-        }
-    }
-}
-
 /// What to measure.
 pub(crate) struct Plan {
     pub(crate) binary: PathBuf,
@@ -179,31 +169,4 @@ async fn outside(plan: &Plan, ground: &Ground, loader: &Loader, figures: &mut Fi
     let again = Node::start(&ground.home);
     figures.start_again = again.started_in;
     again.stop();
-}
-
-/// The whole of `cargo xtask scale`, small: every figure is there.
-#[cfg(test)]
-async fn small(backend: Backend) {
-    let (binary, port) = (crate::support::server::binary(), crate::support::server::free_ports());
-    let plan = Plan { binary, port, backend, steps: vec![0, 120], logins: 3, lookups: 40, say: drop };
-    let table = run(&plan).await;
-    for row in
-        ["| people | 0 | 120 |", "| records written |", "login, p50", "introspection", "sweep", "kill -9"]
-    {
-        assert!(table.contains(row), "{row}:\n{table}");
-    }
-    let written = table.lines().find(|line| line.starts_with("| records written |")).unwrap();
-    assert_eq!(written, "| records written | 0 | 840 |", "seven records a person:\n{table}");
-}
-
-#[cfg(test)]
-#[tokio::test]
-async fn many_people_can_be_loaded_and_measured_on_sled() {
-    small(Backend::Sled).await;
-}
-
-#[cfg(test)]
-#[tokio::test]
-async fn many_people_can_be_loaded_and_measured_on_postgres() {
-    small(Backend::Postgres).await;
 }

@@ -51,7 +51,7 @@ pub(crate) fn username(number: u64) -> String {
 impl Loader {
     pub(crate) async fn new(store: &Store, tokens: &Tokens) -> Self {
         let people = all::<Person>(store).await;
-        let person = people.into_iter().find(|person| person.username == "first").unwrap();
+        let person = people.into_iter().find(|person| person.username == "theoriginal").unwrap();
         let credentials = all::<Credential>(store).await;
         let is_own = |one: &Credential| one.person == person.id && one.kind == CredentialKind::Password;
         let credential = credentials.into_iter().find(is_own).unwrap();
@@ -125,11 +125,15 @@ impl Loader {
 }
 
 impl Originals {
+    /// The original under another id and name, everywhere in the document: in its index entries too.
+    fn person(&self, id: PersonId, number: u64) -> Person {
+        let document = serde_json::to_string(&self.person).unwrap();
+        let document = document.replace(self.person.id.as_str(), id.as_str());
+        serde_json::from_str(&document.replace(&self.person.username, &username(number))).unwrap()
+    }
+
     fn copy(&self, env: &Env, batch: Batch, number: u64) -> (Batch, Sample) {
-        let mut person = self.person.clone();
-        person.id = PersonId::generate(env);
-        person.username = username(number);
-        person.email = Some(format!("{}@example.org", person.username));
+        let person = self.person(PersonId::generate(env), number);
         let mut credential = self.credential.clone();
         credential.id = CredentialId::generate(env);
         credential.person = person.id.clone();

@@ -36,7 +36,7 @@ impl Home {
         let more = format!(
             r#"
             [[seed.persons]]
-            username = "first"
+            username = "theoriginal"
             email = "first@example.org"
             given_name = "First"
             family_name = "Person"

@@ -68,7 +68,7 @@ async fn log_in(home: &Home, http: &reqwest::Client, login: &str) -> reqwest::Re
 /// The tokens of the first person's login.
 pub(crate) async fn first_tokens(home: &Home) -> Tokens {
     let http = browser();
-    let code = log_in(home, &http, "first").await.unwrap();
+    let code = log_in(home, &http, "theoriginal").await.unwrap();
     let form = [
         ("grant_type", "authorization_code"),
         ("client_id", "app"),
@@ -96,7 +96,7 @@ fn shuffled(count: usize, below: u64) -> impl Iterator<Item = u64> {
 /// Whoever is logged in: anybody that was loaded.
 fn logins_of(loader: &Loader, count: usize) -> Vec<String> {
     if loader.loaded == 0 {
-        return vec!["first".to_owned(); count];
+        return vec!["theoriginal".to_owned(); count];
     }
     shuffled(count, loader.loaded).map(|number| username(number + 1)).collect()
 }
@@ -172,7 +172,7 @@ pub(crate) async fn look_up(store: &Store, loader: &Loader, count: usize, figure
         let found = store.find::<Person>("username", &username).await.unwrap();
         figures.by_username.add(begin.elapsed());
         assert_eq!(found.len(), 1, "{}", sample.number);
-        let mail = format!("{organisation}/{}", sample.person.email.as_deref().unwrap());
+        let mail = format!("{organisation}/{}", sample.person.email().unwrap());
         let begin = Instant::now();
         let found = store.find::<Person>("email", &mail).await.unwrap();
         figures.by_mail.add(begin.elapsed());

@@ -48,8 +48,21 @@ impl AdminClient {
 
     /// Calls `path`; answers its JSON.
     pub(crate) async fn call(&self, method: Method, path: &str) -> Result<Value, Exit> {
+        self.send(method, path, None).await
+    }
+
+    /// Calls `path` with a document; answers its JSON, null where it answers nothing.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        document: Option<&Value>,
+    ) -> Result<Value, Exit> {
         let server = &self.server;
-        let request = self.http.request(method, format!("{server}{path}")).bearer_auth(&self.token);
+        let mut request = self.http.request(method, format!("{server}{path}")).bearer_auth(&self.token);
+        if let Some(document) = document {
+            request = request.header("content-type", "application/json").body(document.to_string());
+        }
         let failed = |reason: String| Exit::Failed(reason);
         let answer =
             request.send().await.map_err(|error| failed(format!("{server} can't be reached: {error}")))?;
@@ -57,6 +70,9 @@ impl AdminClient {
             (answer.status(), answer.text().await.map_err(|error| failed(error.to_string()))?);
         if !status.is_success() {
             return Err(failed(format!("{server} answered {status}: {text}")));
+        }
+        if text.is_empty() {
+            return Ok(Value::Null);
         }
         serde_json::from_str(&text).map_err(|error| failed(format!("{server} answered no JSON: {error}")))
     }

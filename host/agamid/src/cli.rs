@@ -68,6 +68,18 @@ pub(crate) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// The people of a running server. The access token (scope config.users.read or
+    /// config.users.write) comes from AGAMID_TOKEN.
+    User(RecordOptions),
+    /// The groups of a running server. The access token (scope config.groups.read or
+    /// config.groups.write) comes from AGAMID_TOKEN.
+    Group(RecordOptions),
+    /// What may be known of people on a running server. The access token (scope config.attributes.read or
+    /// config.attributes.write) comes from AGAMID_TOKEN.
+    Attribute(RecordOptions),
+    /// The organisations of a running server. The access token (scope config.organisations.read or
+    /// config.organisations.write) comes from AGAMID_TOKEN.
+    Org(RecordOptions),
     /// LDAP directories. The access token for a running server (scope config.directories.read or
     /// config.directories.write) comes from AGAMID_TOKEN.
     Directory {
@@ -142,6 +154,58 @@ pub(crate) enum SessionTool {
         /// All sessions of the person with this id.
         #[arg(long)]
         person: Option<String>,
+    },
+}
+
+/// `agamid user …`, `agamid group …`, `agamid attribute …`, `agamid org …`
+#[derive(Debug, Args)]
+pub(crate) struct RecordOptions {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub(crate) tool: RecordTool,
+    /// The admin listener of a running server.
+    #[arg(long, global = true, default_value = "http://127.0.0.1:8081")]
+    pub(crate) server: String,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What can be done with records of people.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordTool {
+    /// A page of them; `NAME=VALUE` are parameters of the admin API, such as `limit=100` or `attribute=family_name
+    /// starts_with=m`.
+    List {
+        /// Parameters.
+        #[arg(value_name = "NAME=VALUE")]
+        parameters: Vec<String>,
+    },
+    /// One, by id (an attribute by name).
+    Show {
+        /// Which.
+        id: String,
+    },
+    /// Makes one.
+    Create {
+        /// Its name.
+        name: String,
+        /// What else it has. A value is JSON where it can be read so, else text.
+        #[arg(value_name = "NAME=VALUE")]
+        members: Vec<String>,
+    },
+    /// Changes one.
+    Set {
+        /// Which.
+        id: String,
+        /// What it has from now on; nothing after the `=` takes it away.
+        #[arg(required = true, value_name = "NAME=VALUE")]
+        members: Vec<String>,
+    },
+    /// Deletes one.
+    Delete {
+        /// Which.
+        id: String,
     },
 }
 

@@ -140,6 +140,7 @@ async fn compose_on(
         identity = identity.with_rate_counters(Arc::new(SharedCounters::new(redis, env.clone())));
     }
     let organisation = identity.organisations.ensure_default().await.map_err(|e| text(&e))?;
+    identity.attributes.prepare().await.map_err(|e| text(&e))?;
 
     // Services that really send come with their own settings; until then only development has an outbox.
     let outbox = with_demo.then(|| Outbox::new(env.clone(), store.clone(), sealer.clone()));
@@ -212,6 +213,7 @@ async fn compose_on(
         outbox,
         auth_server: auth_server.clone(),
         plugins,
+        organisation: organisation.id.clone(),
         verifier: Arc::new(auth_server.clone()),
         metrics,
         leaving: Arc::clone(&leaving),

@@ -36,6 +36,13 @@ const ADMIN_SCOPES: &[&str] = &[
     "config.keys.write",
     "config.users.read",
     "config.users.write",
+    "config.administrators.write",
+    "config.groups.read",
+    "config.groups.write",
+    "config.attributes.read",
+    "config.attributes.write",
+    "config.organisations.read",
+    "config.organisations.write",
     "config.sessions.read",
     "config.sessions.write",
     "config.consents.read",
@@ -156,7 +163,7 @@ fn configure(base: NodeConfig, options: &DemoOptions, data: &Path, env: &Env) ->
         redirect_uris = ["http://127.0.0.1:{port}/cb"]
         post_logout_redirect_uris = ["http://127.0.0.1:{port}/"]
         grant_types = ["authorization_code", "refresh_token"]
-        scopes = ["openid", "profile", "email", "phone", "offline_access"]
+        scopes = ["openid", "profile", "email", "phone", "address", "groups", "offline_access"]
         [[clients]]
         client_id = "demo-service"
         client_name = "Sample service"

@@ -12,6 +12,7 @@
 //! | `init.rs` | `agamid init` |
 //! | `explain.rs`, `key.rs`, `session.rs`, `directory.rs` | commands of these names: through `admin_client.rs` |
 //! | `export.rs`, `import.rs`, `migrate.rs`, `doctor.rs` | the store as a file and back, up to date, in order |
+//! | `record.rs` | `agamid user`, `group`, `attribute`, `org`: through `admin_client.rs` |
 //! | `flow.rs` | `agamid flow …` |
 //!
 //! To add a command: a variant in `cli.rs`, a file for it, a line in [`run`].
@@ -33,6 +34,7 @@ mod listen;
 mod lsp;
 mod migrate;
 mod out;
+mod record;
 mod seed;
 mod serve;
 mod session;
@@ -85,6 +87,10 @@ fn run(command: cli::Command) -> Result<(), Exit> {
         cli::Command::Explain { url, server, json } => on_runtime(explain::explain(url, &server, json)),
         cli::Command::Key { tool, server, json } => on_runtime(key::key(tool, &server, json)),
         cli::Command::Session { tool, server, json } => on_runtime(session::session(tool, &server, json)),
+        cli::Command::User(options) => on_runtime(record::record(&record::USERS, options)),
+        cli::Command::Group(options) => on_runtime(record::record(&record::GROUPS, options)),
+        cli::Command::Attribute(options) => on_runtime(record::record(&record::ATTRIBUTES, options)),
+        cli::Command::Org(options) => on_runtime(record::record(&record::ORGANISATIONS, options)),
         cli::Command::Directory { tool, server, json } => {
             on_runtime(directory::directory(tool, &server, json))
         }

@@ -22,6 +22,9 @@ struct PersonSeed {
     family_name: Option<String>,
     #[serde(default)]
     administrator: bool,
+    /// Other attributes, by name.
+    #[serde(default)]
+    attributes: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Fills an empty store.
@@ -54,6 +57,8 @@ pub(crate) async fn seed(
             given_name: seed.given_name,
             family_name: seed.family_name,
             administrator: seed.administrator,
+            attributes: seed.attributes,
+            ..NewPerson::default()
         };
         let failed = |error: IdentityError| format!("seed.persons[{at}]: {error}");
         let person = match identity.persons.create(organisation, new, "seed").await {

@@ -63,6 +63,14 @@ pub(crate) async fn run(
     });
     let stop = stop.delayed();
     let sweeper = tokio::spawn(sweep(house.store.clone(), stop.clone()));
+    let persons = house.identity.persons.clone();
+    tokio::spawn(async move {
+        match persons.resume_deletions().await {
+            Ok(0) => {}
+            Ok(persons) => tracing::info!(event = "person.deletions_resumed", persons),
+            Err(error) => tracing::warn!(event = "person.deletions_not_resumed", %error),
+        }
+    });
     let auth_server = house.auth_server.clone();
     let key_keeper = tokio::spawn(async move { auth_server.keys().keep().await });
     let importer = tokio::spawn(import_directories(house.identity.directories.clone()));

@@ -1,62 +1,69 @@
-//! Scopes and claims: what they give, in words and in values.
+//! Scopes and claims: what they give, in words and in values. Which claim a scope gives is said by the table of person
+//! attributes ([`agamid_identity::Schema`]).
 
-use agamid_identity::Person;
+use agamid_identity::{Attribute, OrgScope, Person, Schema};
 use serde_json::{Map, Value, json};
 
+use crate::AuthServer;
 use crate::claims_parameter::RequestedClaims;
 use crate::client::Client;
+use crate::error::OauthError;
 
-/// A scope that the server knows.
+/// A scope that every server knows.
 pub(crate) struct Scope {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) description: &'static str,
-    /// The claims it gives.
-    pub(crate) claims: &'static [&'static str],
+    /// Whether clients that register themselves may have it.
+    pub(crate) is_open: bool,
 }
 
 /// Asks for tokens that outlive the browser session (OpenID Connect Core section 11).
 pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
 
-/// The scopes of OpenID Connect Core sections 5.4 and 11.
-pub(crate) const STANDARD: [Scope; 5] = [
+/// The scopes of OpenID Connect Core sections 5.4 and 11, and `groups`.
+pub(crate) const STANDARD: [Scope; 7] = [
     Scope {
         name: "openid",
         title: "Who you are",
         description: "A number that stands for you, and that you signed in.",
-        claims: &[],
+        is_open: true,
     },
     Scope {
         name: "profile",
         title: "Your profile",
-        description: "Your name, language and picture.",
-        claims: &[
-            "name",
-            "given_name",
-            "family_name",
-            "preferred_username",
-            "locale",
-            "picture",
-            "updated_at",
-        ],
+        description: "Your name, language and picture, and what else you tell of yourself.",
+        is_open: true,
     },
     Scope {
         name: "email",
         title: "Your e-mail address",
         description: "The address, and whether it is confirmed.",
-        claims: &["email", "email_verified"],
+        is_open: true,
     },
     Scope {
         name: "phone",
         title: "Your phone number",
-        description: "The number you have given.",
-        claims: &["phone_number"],
+        description: "The number you have given, and whether it is confirmed.",
+        is_open: true,
+    },
+    Scope {
+        name: "address",
+        title: "Your postal address",
+        description: "The address where you live or work.",
+        is_open: true,
+    },
+    Scope {
+        name: "groups",
+        title: "Your groups",
+        description: "The groups that you are in.",
+        is_open: false,
     },
     Scope {
         name: OFFLINE_ACCESS,
         title: "Access while you are away",
         description: "It may go on after you have signed out here.",
-        claims: &[],
+        is_open: true,
     },
 ];
 
@@ -69,20 +76,28 @@ fn known(name: &str) -> Option<&'static Scope> {
     STANDARD.iter().find(|scope| scope.name == name)
 }
 
-/// The scope that gives a claim.
-fn scope_of(claim: &str) -> Option<&'static Scope> {
-    STANDARD.iter().find(|scope| scope.claims.contains(&claim))
+/// Whether a scope is about a person: it means nothing where a client acts for itself.
+pub(crate) fn is_about_people(schema: &Schema, scope: &str) -> bool {
+    known(scope).is_some() || schema.scopes().contains(scope)
+}
+
+/// All scopes that this server knows by itself: the standard ones, and those that release an attribute.
+pub(crate) fn names(schema: &Schema) -> Vec<String> {
+    let mut names: Vec<String> = STANDARD.iter().map(|scope| scope.name.to_owned()).collect();
+    let others = schema.scopes().into_iter().filter(|name| known(name).is_none());
+    names.extend(others.map(str::to_owned));
+    names
 }
 
 /// The start of the names under which single claims are allowed.
 const SINGLE: &str = "claim:";
 
 /// What a person is asked to allow: the scopes, and the claims asked for that no scope of these gives.
-pub(crate) fn consent_items(scopes: &[String], claims: &RequestedClaims) -> Vec<String> {
+pub(crate) fn consent_items(schema: &Schema, scopes: &[String], claims: &RequestedClaims) -> Vec<String> {
     let mut items = scopes.to_vec();
     for name in claims.names() {
-        let scope = scope_of(&name).map(|scope| scope.name);
-        if scope.is_some_and(|scope| !scopes.iter().any(|asked| asked == scope)) {
+        let is_covered = |attribute: &Attribute| scopes.iter().any(|scope| attribute.scopes.contains(scope));
+        if schema.claim(&name).is_some_and(|attribute| !is_covered(attribute)) {
             items.push(format!("{SINGLE}{name}"));
         }
     }
@@ -90,49 +105,60 @@ pub(crate) fn consent_items(scopes: &[String], claims: &RequestedClaims) -> Vec<
 }
 
 /// Something to allow, as the consent page shows it.
-pub(crate) fn shown(item: &str) -> Value {
+pub(crate) fn shown(schema: &Schema, item: &str) -> Value {
     if let Some(claim) = item.strip_prefix(SINGLE) {
-        let title = scope_of(claim).map_or("A detail about you", |scope| scope.title);
+        let scopes = schema.claim(claim).into_iter().flat_map(|attribute| &attribute.scopes);
+        let title = scopes.filter_map(|scope| known(scope)).next();
+        let title = title.map_or("A detail about you", |scope| scope.title);
         return json!({ "name": title, "description": format!("Only: {}.", claim.replace('_', " ")) });
     }
-    match known(item) {
-        Some(known) => json!({ "name": known.title, "description": known.description }),
-        None => json!({ "name": item, "description": "A permission of this server." }),
+    if let Some(known) = known(item) {
+        return json!({ "name": known.title, "description": known.description });
     }
+    let released = schema.released().filter(|(_, attribute)| attribute.scopes.contains(item));
+    let released: Vec<String> = released.map(|(claim, _)| claim.replace('_', " ")).collect();
+    if released.is_empty() {
+        return json!({ "name": item, "description": "A permission of this server." });
+    }
+    json!({ "name": item, "description": format!("About you: {}.", released.join(", ")) })
 }
 
 /// All claims about people that this server has.
-pub(crate) fn claim_names() -> impl Iterator<Item = &'static str> {
-    STANDARD.iter().flat_map(|scope| scope.claims.iter().copied())
+pub(crate) fn claim_names(schema: &Schema) -> impl Iterator<Item = &str> {
+    schema.released().map(|(claim, _)| claim)
 }
 
-fn value(person: &Person, claim: &str) -> Option<Value> {
-    let text = |value: &Option<String>| value.clone().map(Value::from);
-    match claim {
-        "name" => Some(person.display_name().into()),
-        "given_name" => text(&person.given_name),
-        "family_name" => text(&person.family_name),
-        "preferred_username" => Some(person.username.clone().into()),
-        "locale" => text(&person.locale),
-        "picture" => text(&person.picture),
-        "updated_at" => Some(person.updated_at.seconds().into()),
-        "email" => text(&person.email),
-        "email_verified" => person.email.is_some().then(|| person.email_verified.into()),
-        "phone_number" => text(&person.phone),
-        _ => None,
+impl AuthServer {
+    /// The claims of a person that a client gets by its scopes, and those it asked for by name as far as it may have a
+    /// scope that gives them.
+    pub(crate) async fn claims(
+        &self,
+        person: &Person,
+        client: &Client,
+        scopes: &[String],
+        names: &[String],
+    ) -> Result<Map<String, Value>, OauthError> {
+        let schema = self.identity().attributes.schema().await?;
+        let released: Vec<(&str, &Attribute)> = schema
+            .released()
+            .filter(|(claim, attribute)| {
+                let is_asked = names.iter().any(|name| name == claim);
+                attribute.is_released(&client.client_id, scopes)
+                    || is_asked && attribute.is_released(&client.client_id, &client.scopes)
+            })
+            .collect();
+        let mut groups = Vec::new();
+        if released.iter().any(|(_, attribute)| attribute.core && attribute.name == "groups") {
+            let scope = OrgScope::One(person.organisation.clone());
+            let effective = self.identity().groups.effective(&scope, &person.id).await?;
+            if effective.is_cut {
+                tracing::warn!(event = "claims.groups_cut", person = %person.id, groups = effective.groups.len());
+            }
+            groups = effective.names();
+        }
+        let values = released.into_iter();
+        Ok(values
+            .filter_map(|(claim, attribute)| Some((claim.to_owned(), attribute.claim_of(person, &groups)?)))
+            .collect())
     }
-}
-
-/// The claims that scopes give of a person.
-pub(crate) fn claims(person: &Person, scopes: &[String]) -> Map<String, Value> {
-    let names = scopes.iter().filter_map(|scope| known(scope)).flat_map(|scope| scope.claims);
-    names.filter_map(|name| Some(((*name).to_owned(), value(person, name)?))).collect()
-}
-
-/// Claims asked for by name, as far as the client may have the scopes that give them.
-pub(crate) fn single_claims(person: &Person, client: &Client, names: &[String]) -> Map<String, Value> {
-    let allowed = |name: &&String| {
-        scope_of(name).is_some_and(|scope| client.scopes.iter().any(|known| known == scope.name))
-    };
-    names.iter().filter(allowed).filter_map(|name| Some((name.clone(), value(person, name)?))).collect()
 }

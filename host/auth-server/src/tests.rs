@@ -14,7 +14,7 @@ use agamid_flow_engine::agama_lang::value::Value as FlowValue;
 use agamid_flow_engine::ports::{CallContext, Pins, RoutineSet, Routines};
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
 use agamid_identity::session::{Device, NewSession};
-use agamid_identity::{Identity, IdentityParts, IdentitySettings, NewPerson, Person, Session};
+use agamid_identity::{AccountStatus, Identity, IdentityParts, IdentitySettings, NewPerson, Person, Session};
 use agamid_store::{Batch, Expect, OneTime, Purpose, Store};
 use agamid_web::{Web, WebConfig};
 use axum::Router;
@@ -276,8 +276,9 @@ impl House {
             }
             "scopes removed" => self.change_client(|client| client.scopes.clear()).await,
             "person disabled" => {
-                let found = self.store.get::<Person>(self.person.id.as_str()).await.unwrap().unwrap();
-                let person = Person { disabled: true, ..found.record };
+                let mut person =
+                    self.store.get::<Person>(self.person.id.as_str()).await.unwrap().unwrap().record;
+                person.status = AccountStatus::disabled();
                 self.store.commit(Batch::new().put(&person, Expect::Any)).await.unwrap();
             }
             "person deleted" => {

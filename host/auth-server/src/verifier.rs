@@ -52,7 +52,9 @@ impl AuthServer {
         let mut person = None;
         if let Some(id) = &token.person {
             let found = self.identity().persons.get(&OrgScope::All, id).await?;
-            let Some(found) = found.filter(|person| !person.disabled) else { return Ok(None) };
+            let Some(found) = found.filter(|person| person.may_log_in(self.env().now())) else {
+                return Ok(None);
+            };
             let then = token.family.as_ref().map_or(token.issued_at, FamilyId::made_at);
             if client.require_consent
                 && !self.identity().consents.covers_since(id, &token.client, &token.scopes, then).await?
@@ -82,7 +84,7 @@ impl AuthServer {
             }
             None => true,
         };
-        Ok(alive && found.is_some_and(|person| !person.disabled))
+        Ok(alive && found.is_some_and(|person| person.may_log_in(self.env().now())))
     }
 
     /// Who holds a token, if it is alive, meant for `audience` and has `scope`.

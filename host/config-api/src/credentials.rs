@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Api;
 use crate::authorize::authorize;
-use crate::people::{SCOPE, actor, bad, failed, missing, person, read};
+use crate::people::{SCOPE, actor, bad, check_administrators, failed, missing, person, read};
 
 const PATH: &str = "/config/v1/users";
 const READ: &str = "config.users.read";
@@ -99,6 +99,7 @@ async fn try_remove(
     let path = format!("{PATH}/{id}/credentials/{credential}");
     let caller = authorize(api, &Method::DELETE, &path, headers, WRITE).await?;
     let (person, credential) = (person(api, id).await?, parse(credential)?);
+    check_administrators(&caller, person.administrator)?;
     let done = api.identity.credentials.remove(&SCOPE, &person.id, &credential, actor(&caller)).await;
     if !done.map_err(failed)? {
         return Err(no_such(credential.as_str()));
@@ -125,6 +126,7 @@ async fn try_set_password(
     let caller = authorize(api, &Method::PUT, &format!("{PATH}/{id}/password"), headers, WRITE).await?;
     let wanted: NewPassword = read(body).await?;
     let person = person(api, id).await?;
+    check_administrators(&caller, person.administrator)?;
     let passwords = &api.identity.passwords;
     let by = ChangedBy::Administrator;
     match (&wanted.password, &wanted.hash) {

@@ -22,29 +22,39 @@
 //! | `PATCH`, `DELETE /config/v1/users/{id}/credentials/{credential}` | `config.users.write` |
 //! | `GET /config/v1/export` | `config.export.read` |
 //! | `GET /config/v1/doctor` | `config.doctor.read` |
+//! | `GET`, `POST /config/v1/users`; `GET`, `PATCH`, `DELETE /config/v1/users/{id}` | `config.users.read`, `….write` |
+//! | `GET`, `POST /config/v1/groups`; `GET`, `PATCH`, `DELETE /config/v1/groups/{id}`; `GET …/{id}/members` | `config.groups.read`, `….write` |
+//! | `GET`, `POST /config/v1/attributes`; `GET`, `PATCH`, `DELETE /config/v1/attributes/{name}` | `config.attributes.read`, `….write` |
+//! | `GET`, `POST /config/v1/organisations`; `GET`, `PATCH`, `DELETE /config/v1/organisations/{id}` | `config.organisations.read`, `….write` |
 //!
 //! To add a resource: a file beside `projects.rs`, its routes in [`router`], a row in `docs/operate.md`.
 
+mod attributes;
 mod authorize;
+mod call;
 mod consents;
 mod credentials;
 mod directories;
 mod doctor;
 mod explain;
 mod export;
+mod groups;
 mod health;
 mod keys;
 mod lockouts;
+mod organisations;
 mod outbox;
 mod people;
 mod plugins;
 mod projects;
 mod sessions;
+mod users;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use agamid_auth_server::AuthServer;
+use agamid_core::id::OrgId;
 use agamid_core::ports::TokenVerifier;
 use agamid_flow_engine::Engine;
 use agamid_identity::Identity;
@@ -74,6 +84,8 @@ pub struct ConfigApiParts {
     pub identity: Identity,
     /// Explains authorization requests, keeps the signing keys.
     pub auth_server: AuthServer,
+    /// The organisation of those for whom none is named.
+    pub organisation: OrgId,
     /// The plugins.
     pub plugins: PluginHost,
     /// Checks access tokens.
@@ -119,6 +131,21 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .route("/config/v1/users/{id}/password", put(credentials::set_password))
         .route("/config/v1/export", get(export::get))
         .route("/config/v1/doctor", get(doctor::get))
+        .route("/config/v1/users", get(users::list).post(users::create))
+        .route("/config/v1/users/{id}", get(users::show).patch(users::change).delete(users::delete))
+        .route("/config/v1/groups", get(groups::list).post(groups::create))
+        .route("/config/v1/groups/{id}", get(groups::show).patch(groups::change).delete(groups::delete))
+        .route("/config/v1/groups/{id}/members", get(groups::members))
+        .route("/config/v1/attributes", get(attributes::list).post(attributes::create))
+        .route(
+            "/config/v1/attributes/{name}",
+            get(attributes::show).patch(attributes::change).delete(attributes::delete),
+        )
+        .route("/config/v1/organisations", get(organisations::list).post(organisations::create))
+        .route(
+            "/config/v1/organisations/{id}",
+            get(organisations::show).patch(organisations::change).delete(organisations::delete),
+        )
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such resource"))
         .layer(DefaultBodyLimit::max(MAX_ARCHIVE))
         .layer(CatchPanicLayer::new())

@@ -24,6 +24,26 @@ pub(crate) fn actor(caller: &Caller) -> &str {
     caller.person.as_ref().map_or(&caller.client_id, PersonId::as_str)
 }
 
+/// Needed besides other scopes, to make administrators, to change or delete them, and for what they prove themselves
+/// with: who writes users is no administrator yet.
+const ADMINISTRATORS: &str = "config.administrators.write";
+
+/// Whether the caller may change administrators.
+pub(crate) fn may_administrators(caller: &Caller) -> bool {
+    caller.scopes.iter().any(|scope| scope == ADMINISTRATORS)
+}
+
+/// Refuses a caller that may not, where one is concerned.
+pub(crate) fn check_administrators(caller: &Caller, concerned: bool) -> Result<(), Box<Response>> {
+    if !concerned || may_administrators(caller) {
+        return Ok(());
+    }
+    let detail = format!("administrators are made, changed and deleted with the scope {ADMINISTRATORS}");
+    let mut problem = Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", detail);
+    problem.field = Some("administrator".to_owned());
+    Err(Box::new(problem.into_response()))
+}
+
 /// The person with this id.
 pub(crate) async fn person(api: &Api, id: &str) -> Result<Person, Box<Response>> {
     let found = match PersonId::parse(id) {

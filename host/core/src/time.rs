@@ -22,6 +22,11 @@ impl Timestamp {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// Reads RFC 3339, in any zone.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
+    }
+
     /// Later by `duration`; saturates.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {

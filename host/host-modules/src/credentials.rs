@@ -47,7 +47,7 @@ impl Credentials {
         };
         let scope = OrgScope::One(organisation.clone());
         let found = self.0.persons.get(&scope, &id).await.map_err(unavailable)?;
-        Ok(found.filter(|person| !person.disabled))
+        Ok(found.filter(|person| person.may_log_in(context.env.now())))
     }
 
     async fn find(&self, context: &CallContext, args: &[Value]) -> Result<Value, CallError> {

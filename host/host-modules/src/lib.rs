@@ -68,8 +68,8 @@ fn user(person: &Person) -> Value {
         ("id".to_owned(), person.id.as_str().into()),
         ("username".to_owned(), person.username.as_str().into()),
         ("name".to_owned(), person.display_name().into()),
-        ("email".to_owned(), person.email.clone().into()),
-        ("locale".to_owned(), person.locale.clone().into()),
+        ("email".to_owned(), person.email().map(str::to_owned).into()),
+        ("locale".to_owned(), person.text("locale").map(str::to_owned).into()),
     ]))
 }
 

@@ -87,7 +87,7 @@ impl Password {
         }
         let scope = OrgScope::One(organisation.clone());
         let found = self.0.persons.get(&scope, &id).await.map_err(unavailable)?;
-        found.filter(|person| !person.disabled).ok_or_else(denied)
+        found.filter(|person| person.may_log_in(context.env.now())).ok_or_else(denied)
     }
 }
 

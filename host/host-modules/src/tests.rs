@@ -1,7 +1,7 @@
 use agamid_core::Env;
 use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_identity::organisation::Organisation;
-use agamid_identity::{IdentityParts, IdentitySettings, NewPerson};
+use agamid_identity::{AccountStatus, IdentityParts, IdentitySettings, NewPerson, OrgScope};
 use agamid_store::Store;
 
 use super::*;
@@ -97,7 +97,8 @@ async fn disabled_people_and_those_of_other_organisations_are_not_found() {
     let nowhere = CallContext::new(Env::system(), "test.flow");
     assert_ne!(call(&identity, &inside, "users", "find", &["alice"]).await, Ok(Value::Null));
     assert_eq!(call(&identity, &nowhere, "users", "find", &["alice"]).await, Ok(Value::Null));
-    identity.persons.set_disabled(&person.id, true, "test").await.unwrap();
+    let scope = OrgScope::One(person.organisation.clone());
+    identity.persons.set_status(&scope, &person.id, AccountStatus::disabled(), "test").await.unwrap();
     assert_eq!(call(&identity, &inside, "users", "find", &["alice"]).await, Ok(Value::Null));
     assert_eq!(call(&identity, &inside, "users", "get", &[person.id.as_str()]).await, Ok(Value::Null));
 }

@@ -33,7 +33,7 @@ impl HostModule for Users {
                 },
                 (other, _) => return Err(no_such(other)),
             };
-            let found = found.map_err(unavailable)?.filter(|person| !person.disabled);
+            let found = found.map_err(unavailable)?.filter(|person| person.may_log_in(context.env.now()));
             Ok(found.as_ref().map_or(Value::Null, user))
         })
     }

@@ -19,7 +19,7 @@
 mod connection;
 mod filter;
 mod import;
-mod link;
+pub(crate) mod link;
 mod mapping;
 mod people;
 mod pool;
@@ -333,7 +333,7 @@ impl Directories {
             return Ok(None);
         }
         let person = self.people(directory, attempt.organisation).logged_in(&entry, &stable_id).await?;
-        Ok(person.filter(|person| !person.disabled))
+        Ok(person.filter(|person| person.may_log_in(self.env.now())))
     }
 
     /// The DN of an entry that can't be there.

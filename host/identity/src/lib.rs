@@ -1,12 +1,17 @@
-//! People: organisations, persons, credentials, passwords, lock-out, browser sessions, consent.
+//! People: organisations, persons and their attributes, groups, credentials, passwords, lock-out, browser sessions,
+//! consent, accounts elsewhere.
 //!
 //! One file a record, with the service that alone changes it. Each change is audited in the same commit.
 //!
-//! To add a kind of credential: a variant of [`credential::CredentialKind`].
+//! To add an attribute of persons: see [`attribute`]. To add a kind of credential: a variant of [`credential::CredentialKind`].
 
+pub mod attribute;
 pub mod consent;
 pub mod credential;
 pub mod directory;
+pub mod group;
+pub mod json;
+pub mod link;
 pub mod lockout;
 pub mod login;
 pub mod organisation;
@@ -23,8 +28,9 @@ use agamid_core::ports::Hooks;
 use agamid_core::seal::{SealError, Sealer};
 use agamid_store::{Kind, Store, StoreError};
 
+pub use attribute::{Attribute, AttributeError, Schema, Writer};
 pub use organisation::OrgScope;
-pub use person::{NewPerson, Person};
+pub use person::{AccountStatus, NewPerson, Person};
 pub use session::Session;
 pub use settings::IdentitySettings;
 
@@ -45,8 +51,14 @@ pub struct IdentityParts {
 pub struct Identity {
     /// Organisations.
     pub organisations: organisation::Organisations,
+    /// The attributes of persons.
+    pub attributes: attribute::definition::Attributes,
     /// Persons.
     pub persons: person::Persons,
+    /// Groups.
+    pub groups: group::Groups,
+    /// Accounts elsewhere.
+    pub links: link::Links,
     /// Credentials.
     pub credentials: credential::Credentials,
     /// Passwords.
@@ -65,7 +77,17 @@ impl Identity {
     /// Builds the services.
     pub fn new(parts: IdentityParts) -> Result<Self, IdentityError> {
         let IdentityParts { env, store, sealer, settings } = parts;
-        let persons = person::Persons { env: env.clone(), store: store.clone() };
+        let organisations = organisation::Organisations { env: env.clone(), store: store.clone() };
+        let attributes = attribute::definition::Attributes::new(env.clone(), store.clone());
+        let groups =
+            group::Groups { env: env.clone(), store: store.clone(), organisations: organisations.clone() };
+        let persons = person::Persons {
+            env: env.clone(),
+            store: store.clone(),
+            attributes: attributes.clone(),
+            organisations: organisations.clone(),
+            unique_mail: settings.unique_primary_mail,
+        };
         let credentials = credential::Credentials { env: env.clone(), store: store.clone(), sealer };
         let rules = settings.password_rules();
         let passwords =
@@ -80,8 +102,11 @@ impl Identity {
         )?;
         Ok(Self {
             directories,
-            organisations: organisation::Organisations { env: env.clone(), store: store.clone() },
             lockout: lockout::Lockout::new(env.clone(), store.clone(), settings.lockout.clone()),
+            organisations,
+            attributes,
+            groups,
+            links: link::Links { env: env.clone(), store: store.clone(), persons: persons.clone() },
             sessions: session::Sessions { env: env.clone(), store: store.clone(), settings },
             consents: consent::Consents { env, store },
             persons,
@@ -108,7 +133,7 @@ impl Identity {
         mut self,
         settings: directory::DirectoriesSettings,
     ) -> Result<Self, IdentityError> {
-        let person::Persons { env, store } = self.persons.clone();
+        let person::Persons { env, store, .. } = self.persons.clone();
         let (sealer, persons) = (&self.credentials.sealer, self.persons.clone());
         self.directories = directory::Directories::new(env, store, sealer, persons, settings)?;
         Ok(self)
@@ -119,7 +144,14 @@ impl Identity {
 pub fn records() -> Vec<Kind> {
     vec![
         Kind::of::<organisation::Organisation>(),
+        Kind::of::<organisation::DefaultOrganisation>(),
+        Kind::of::<attribute::definition::AttributeDefinition>(),
+        Kind::of::<attribute::definition::SchemaRevision>(),
         Kind::of::<person::Person>(),
+        Kind::of::<group::Group>(),
+        Kind::of::<group::Membership>(),
+        Kind::of::<group::Nesting>(),
+        Kind::of::<link::UpstreamLink>(),
         Kind::of::<credential::Credential>(),
         Kind::of::<password::history::PasswordHistory>(),
         Kind::of::<session::Session>(),
@@ -160,14 +192,61 @@ pub enum IdentityError {
         /// Those in the store.
         known: String,
     },
+    /// A value of an attribute can't be written.
+    #[error(transparent)]
+    Attribute(#[from] AttributeError),
+    /// Another person (or group, or organisation) has a value that only one may have.
+    #[error("{attribute}: another one has this value, and it must be unique")]
+    Taken {
+        /// Which.
+        attribute: String,
+    },
+    /// A definition of an attribute, a group or an organisation says something that can't be.
+    #[error("{field}: {reason}")]
+    Definition {
+        /// Which member.
+        field: String,
+        /// What is allowed.
+        reason: String,
+    },
+    /// An attribute can't be unique.
+    #[error("unique: several persons have the same value: {}", duplicates(.0))]
+    Duplicates(Vec<attribute::definition::Duplicate>),
+    /// There is no such attribute.
+    #[error("there is no such attribute")]
+    NoAttribute,
+    /// There is no such group.
+    #[error("there is no such group")]
+    NoGroup,
+    /// There is no such organisation.
+    #[error("there is no such organisation")]
+    NoOrganisation,
+    /// The organisation can't be deleted.
+    #[error("the organisation can't be deleted: {0}")]
+    OrganisationInUse(&'static str),
+    /// A group would be in itself.
+    #[error("members: the group would be a member of itself, directly or through others")]
+    Cycle,
+    /// Too many groups one in the other.
+    #[error("members: at most {} groups may lie one in the other", group::MAX_DEPTH)]
+    TooDeep,
+    /// A link to an account elsewhere can't be.
+    #[error("{0}")]
+    Link(&'static str),
+    /// The account elsewhere is another person's.
+    #[error("this account is linked to another person")]
+    LinkTaken,
+    /// Somebody else changed it.
+    #[error("somebody else changed it meanwhile: read it again")]
+    VersionChanged,
     /// The label of a credential is too long, or has control characters in it.
     #[error("a label has at most {most} characters, in one line")]
     Label {
         /// Characters.
         most: usize,
     },
-    /// Too many passwords are being checked.
-    #[error("too many passwords are being checked now; try again in a moment")]
+    /// Too many passwords are being checked, or too many change the same thing.
+    #[error("too much is going on at once; try again in a moment")]
     Busy,
     /// Hashing failed.
     #[error("a password could not be hashed")]
@@ -184,6 +263,27 @@ pub enum IdentityError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Duplicates, for people.
+fn duplicates(all: &[attribute::definition::Duplicate]) -> String {
+    let one = |d: &attribute::definition::Duplicate| format!("{:?} ({})", d.value, d.persons.join(", "));
+    all.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+impl IdentityError {
+    /// The part of a request that is wrong, where one is.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            IdentityError::Username | IdentityError::UsernameTaken(_) => Some("username"),
+            IdentityError::Attribute(error) => Some(&error.attribute),
+            IdentityError::Taken { attribute } => Some(attribute),
+            IdentityError::Definition { field, .. } => Some(field),
+            IdentityError::Duplicates(_) => Some("unique"),
+            IdentityError::Cycle | IdentityError::TooDeep => Some("members"),
+            _ => None,
+        }
+    }
 }
 
 impl Blamed for IdentityError {

@@ -160,7 +160,7 @@ impl Passwords {
             None => None,
         };
         let fits = password.len() <= MAX_LENGTH;
-        let person = person.filter(|person| !person.disabled);
+        let person = person.filter(|person| person.may_log_in(self.env.now()));
         let is_ours = hash.as_ref().is_some_and(Hash::is_ours);
         let check = Check {
             acceptable: acceptable && fits && person.is_some(),

@@ -16,6 +16,9 @@ pub struct IdentitySettings {
     /// The former name of `password.min_length`, as older stores have it: the longer of the two counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_min_length: Option<usize>,
+    /// Whether no two persons of an organisation may have the same primary mail address; an organisation's policy may
+    /// say otherwise.
+    pub unique_primary_mail: bool,
     /// When attempts to log in are refused.
     pub lockout: LockoutSettings,
 }
@@ -26,6 +29,7 @@ impl Default for IdentitySettings {
             session_lifetime_seconds: 12 * 3600,
             password: PasswordSettings::default(),
             password_min_length: None,
+            unique_primary_mail: false,
             lockout: LockoutSettings::default(),
         }
     }

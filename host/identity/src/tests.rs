@@ -1,4 +1,8 @@
+use std::sync::Arc;
+
+use agamid_core::random::SystemRng;
 use agamid_core::seal::EnvelopeKey;
+use agamid_core::time::ManualClock;
 use agamid_store::{Batch, Scan};
 
 use super::credential::{Credential, CredentialKind};
@@ -7,7 +11,14 @@ use super::*;
 use agamid_core::secret::Secret;
 
 pub(crate) async fn identity() -> (Identity, Store, organisation::Organisation) {
-    let env = Env::system();
+    identity_in(Env::system()).await
+}
+
+pub(crate) async fn identity_at(clock: Arc<ManualClock>) -> (Identity, Store, organisation::Organisation) {
+    identity_in(Env { clock, rng: Arc::new(SystemRng) }).await
+}
+
+async fn identity_in(env: Env) -> (Identity, Store, organisation::Organisation) {
     let store = Store::memory(env.clone()).await.unwrap();
     let sealer = Sealer::new(EnvelopeKey::generate(&env), env.clone());
     let parts = IdentityParts { env, store: store.clone(), sealer, settings: IdentitySettings::default() };
@@ -58,7 +69,8 @@ async fn wrong_unknown_disabled_and_password_less_people_cost_the_same_work() {
     assert_eq!(verify("nobody", "correct horse").await, (false, 1));
     assert_eq!(verify("bare", "nobody has this password").await, (false, 1));
     assert_eq!(verify("alice", &"x".repeat(5000)).await, (false, 1));
-    identity.persons.set_disabled(&person.id, true, "test").await.unwrap();
+    let scope = OrgScope::One(organisation.id.clone());
+    identity.persons.set_status(&scope, &person.id, AccountStatus::disabled(), "test").await.unwrap();
     assert_eq!(verify("alice", "correct horse").await, (false, 1));
 }
 

@@ -81,7 +81,8 @@ async fn refresh_token(
     let Some(family) = family.filter(|family| !family.revoked && family.client == owner) else {
         return Ok(None);
     };
-    let (items, then) = (grant.consented(), family.id.made_at());
+    let schema = server.identity().attributes.schema().await?;
+    let (items, then) = (grant.consented(&schema), family.id.made_at());
     let alive = (!client.require_consent
         || consents.covers_since(&grant.person, &owner, &items, then).await?)
         && server.is_standing(&grant.person, (!grant.is_offline()).then_some(&grant.session)).await?;

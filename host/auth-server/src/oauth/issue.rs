@@ -6,7 +6,7 @@ use std::time::Duration;
 use agamid_core::id::{FamilyId, OrgId, PersonId, SessionId};
 use agamid_core::secret::{OpaqueToken, Secret, TokenKind};
 use agamid_core::time::Timestamp;
-use agamid_identity::{OrgScope, Person};
+use agamid_identity::{OrgScope, Person, Schema};
 use agamid_store::{
     AuditEvent, Batch, Consume, Consumption, Expect, OneTime, Purpose, StoreError, Versioned,
 };
@@ -44,8 +44,8 @@ impl Grant {
     }
 
     /// What the person was asked to allow: scopes, and single claims.
-    pub(crate) fn consented(&self) -> Vec<String> {
-        scope::consent_items(&self.scopes, &self.claims)
+    pub(crate) fn consented(&self, schema: &Schema) -> Vec<String> {
+        scope::consent_items(schema, &self.scopes, &self.claims)
     }
 }
 
@@ -128,7 +128,7 @@ impl AuthServer {
             self.access_token(&order, scopes, person.as_ref(), now.plus(Duration::from_secs(lifetime)))?;
         let id_token = match (&order.granted, &person) {
             (Some(granted), Some(person)) if made.record.scopes.iter().any(|scope| scope == "openid") => {
-                Some(self.id_token(client, person, granted, &made, now)?)
+                Some(self.id_token(client, person, granted, &made).await?)
             }
             _ => None,
         };
@@ -198,7 +198,7 @@ impl AuthServer {
     async fn check_person(&self, grant: &Grant) -> Result<Person, OauthError> {
         let scope = OrgScope::One(grant.organisation.clone());
         let person = self.identity().persons.get(&scope, &grant.person).await?;
-        person.filter(|person| !person.disabled).ok_or_else(|| gone("person"))
+        person.filter(|person| person.may_log_in(self.env().now())).ok_or_else(|| gone("person"))
     }
 
     /// The session lives and is this person's; with `offline_access` it may have ended.
@@ -215,8 +215,11 @@ impl AuthServer {
     async fn check_consent(&self, client: &Client, granted: &Granted<'_>) -> Result<(), OauthError> {
         let (grant, then) = (granted.grant, granted.family.made_at());
         let consents = &self.identity().consents;
+        let schema = self.identity().attributes.schema().await?;
         if client.require_consent
-            && !consents.covers_since(&grant.person, &client.client_id, &grant.consented(), then).await?
+            && !consents
+                .covers_since(&grant.person, &client.client_id, &grant.consented(&schema), then)
+                .await?
         {
             return Err(gone("consent"));
         }
@@ -342,17 +345,17 @@ impl AuthServer {
     }
 
     /// OpenID Connect Core section 2.
-    fn id_token(
+    async fn id_token(
         &self,
         client: &Client,
         person: &Person,
         granted: &Granted<'_>,
         access_token: &Made,
-        now: Timestamp,
     ) -> Result<String, OauthError> {
         let grant = granted.grant;
         let lifetime = Duration::from_secs(self.settings().id_token_lifetime);
-        let mut claims = scope::single_claims(person, client, &grant.claims.id_token);
+        let now = self.env().now();
+        let mut claims = self.claims(person, client, &[], &grant.claims.id_token).await?;
         let fixed = json!({
             "iss": self.web().issuer(),
             "sub": access_token.record.subject,

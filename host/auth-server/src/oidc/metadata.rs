@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use agamid_core::jose::SigningAlgorithm;
 use agamid_flow_engine::catalog::ProjectStatus;
+use agamid_identity::Schema;
 use arc_swap::ArcSwapOption;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -14,30 +15,54 @@ use serde_json::{Value, json};
 
 use crate::AuthServer;
 use crate::client::{AuthMethod, GrantType};
-use crate::scope::{STANDARD, claim_names};
+use crate::error::OauthError;
+use crate::scope;
 
-/// The document as it was written last, and the release of flows that it speaks of.
+/// The document as it was written last.
 #[derive(Default)]
-pub(crate) struct Written(ArcSwapOption<(String, Bytes)>);
+pub(crate) struct Written(ArcSwapOption<Document>);
 
-/// Exactly what is on. Written anew when the flows change.
+/// The document, and what it speaks of.
+struct Document {
+    release: String,
+    schema: Arc<Schema>,
+    document: Bytes,
+}
+
+impl Document {
+    fn is_of(&self, release: &str, schema: &Arc<Schema>) -> bool {
+        self.release == release && Arc::ptr_eq(&self.schema, schema)
+    }
+}
+
+/// Exactly what is on. Written anew when the flows or the attributes of persons change.
 pub(crate) async fn get(State(server): State<AuthServer>) -> Response {
+    match respond(&server).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn respond(server: &AuthServer) -> Result<Response, OauthError> {
+    let schema = server.identity().attributes.schema().await?;
     let release = server.engine().catalog().live();
     let written = &server.metadata().0;
     let document = match &*written.load() {
-        Some(known) if known.0 == release.id() => known.1.clone(),
+        Some(known) if known.is_of(release.id(), &schema) => known.document.clone(),
         _ => {
-            let document = Bytes::from(document(&server, &server.engine().catalog().projects()).to_string());
-            written.store(Some(Arc::new((release.id().to_owned(), document.clone()))));
+            let projects = server.engine().catalog().projects();
+            let document = Bytes::from(document(server, &projects, &schema).to_string());
+            let release = release.id().to_owned();
+            written.store(Some(Arc::new(Document { release, schema, document: document.clone() })));
             document
         }
     };
     let headers =
         [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
-    (headers, document).into_response()
+    Ok((headers, document).into_response())
 }
 
-fn document(server: &AuthServer, projects: &[ProjectStatus]) -> Value {
+fn document(server: &AuthServer, projects: &[ProjectStatus], schema: &Schema) -> Value {
     let url = |path: &str| server.web().url(path);
     let acrs: Vec<String> = projects
         .iter()
@@ -52,7 +77,7 @@ fn document(server: &AuthServer, projects: &[ProjectStatus]) -> Value {
         .collect();
     let mut claims =
         vec!["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];
-    claims.extend(claim_names());
+    claims.extend(scope::claim_names(schema));
     let mut document = json!({
         "issuer": server.web().issuer(),
         "authorization_endpoint": url("/oauth2/authorize"),
@@ -64,7 +89,7 @@ fn document(server: &AuthServer, projects: &[ProjectStatus]) -> Value {
         "revocation_endpoint": url("/oauth2/revoke"),
         "pushed_authorization_request_endpoint": url("/oauth2/par"),
         "end_session_endpoint": url("/oauth2/end_session"),
-        "scopes_supported": STANDARD.iter().map(|scope| scope.name).collect::<Vec<_>>(),
+        "scopes_supported": scope::names(schema),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": GrantType::ALL.map(GrantType::name),

@@ -32,8 +32,8 @@ async fn claims(
     let token = bearer(method, headers, body)?;
     let live = server.check_token(&token, server.web().issuer(), "openid").await?;
     let person = live.person.ok_or(TokenRefusal::InvalidToken)?;
-    let mut claims = crate::scope::claims(&person, &live.token.scopes);
-    claims.extend(crate::scope::single_claims(&person, &live.client, &live.token.claims));
+    let claims = server.claims(&person, &live.client, &live.token.scopes, &live.token.claims).await;
+    let mut claims = claims.map_err(|_| TokenRefusal::Unavailable)?;
     claims.insert("sub".to_owned(), live.token.subject.into());
     Ok(claims.into())
 }

@@ -3,13 +3,13 @@
 use agamid_core::Env;
 use agamid_core::id::OrgId;
 use agamid_store::{AuditEvent, Batch, Expect, Store, StoreError, Versioned};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::link::{self, DirectoryLink};
 use super::mapping::{Entry, Mapped};
 use super::settings::{DirectorySettings, ImportMode};
 use crate::IdentityError;
-use crate::person::{NewPerson, Person, Persons, is_username};
+use crate::person::{AccountStatus, Changes, Person, Persons, Source, is_username};
 
 /// How often a lost race is run again.
 const TRIES: usize = 20;
@@ -70,21 +70,19 @@ impl People<'_> {
                 None => self.create(entry, stable_id, &mapped).await,
             };
             match done {
-                // Another login of the same person was faster: what it wrote is read again.
-                Err(IdentityError::Store(StoreError::Conflict { kind, .. }))
-                    if kind == <DirectoryLink as agamid_store::Record>::KIND => {}
-                Err(IdentityError::Store(StoreError::Conflict { .. })) => {
-                    // Somebody has the username. If it is this entry's person by now, the link says so.
-                    if self.link(stable_id).await?.is_none()
-                        || self.has_username_of_another(stable_id, &mapped).await?
-                    {
-                        return Ok(Outcome::Refused("its username is another person's".to_owned()));
-                    }
+                // Somebody was faster, perhaps another login of the same person: what they wrote is read again.
+                Err(IdentityError::Store(StoreError::Conflict { .. })) => {}
+                Err(IdentityError::UsernameTaken(_)) => {
+                    return Ok(Outcome::Refused("its username is another person's".to_owned()));
                 }
-                // A value is too long to be kept.
-                Err(IdentityError::Store(StoreError::Invalid(reason))) => {
-                    return Ok(Outcome::Refused(reason));
-                }
+                // A value is another person's, or too long to be kept.
+                Err(
+                    refused @ (IdentityError::Taken { .. }
+                    | IdentityError::Attribute(_)
+                    | IdentityError::Username
+                    | IdentityError::NoPerson
+                    | IdentityError::Store(StoreError::Invalid(_))),
+                ) => return Ok(Outcome::Refused(refused.to_string())),
                 done => return done,
             }
         }
@@ -94,9 +92,11 @@ impl People<'_> {
     /// Disables the person of an entry that is gone; says whether they were enabled.
     pub(super) async fn vanished(&self, link: Versioned<DirectoryLink>) -> Result<bool, IdentityError> {
         let found = self.store.get::<Person>(link.record.person.as_str()).await?;
-        let Some(found) = found.filter(|found| !found.record.disabled) else { return Ok(false) };
+        let now = self.env.now();
+        let Some(found) = found.filter(|found| found.record.may_log_in(now)) else { return Ok(false) };
         let mut person = found.record;
-        person.disabled = true;
+        let reason = Some(format!("the entry in the directory {} is gone", self.settings.name));
+        person.status = AccountStatus::Disabled { reason, until: None };
         person.updated_at = self.env.now();
         let gone = DirectoryLink { vanished: true, ..link.record };
         let batch = Batch::new()
@@ -115,24 +115,13 @@ impl People<'_> {
         Ok(self.store.get::<DirectoryLink>(&link::key(&self.settings.name, stable_id)).await?)
     }
 
-    async fn has_username_of_another(&self, stable_id: &str, mapped: &Mapped) -> Result<bool, IdentityError> {
-        let username = mapped.core.get("username").cloned().flatten().unwrap_or_default();
-        let key = Person::login_key(self.organisation, &username);
-        let holder = self.store.find::<Person>("username", &key).await?.into_iter().next();
-        let own = self.link(stable_id).await?.map(|link| link.record.person);
-        Ok(holder.is_some_and(|holder| Some(holder.record.id) != own))
-    }
-
     async fn create(
         &self,
         entry: &Entry,
         stable_id: &str,
         mapped: &Mapped,
     ) -> Result<Outcome, IdentityError> {
-        let username = mapped.core.get("username").cloned().flatten().unwrap_or_default();
-        let new = NewPerson { username, ..NewPerson::default() };
-        let mut person = self.persons.draft(self.organisation, new)?;
-        self.apply(&mut person, mapped);
+        let (person, batch) = self.apply(self.persons.bare(self.organisation, Source::Local), mapped).await?;
         let link = DirectoryLink {
             directory: self.settings.name.clone(),
             stable_id: stable_id.to_owned(),
@@ -142,13 +131,9 @@ impl People<'_> {
             vanished: false,
             created_at: self.env.now(),
         };
-        let batch = Batch::new().put(&link, Expect::Absent).put(&person, Expect::Absent).audit(self.audit(
-            "person.imported",
-            &person,
-            &link,
-            json!(null),
-        ));
-        self.store.commit(batch).await?;
+        let audit = self.audit("person.imported", &person, &link, json!(null));
+        let batch = batch.put(&link, Expect::Absent).put(&person, Expect::Absent).audit(audit);
+        self.commit(batch, &person, stable_id).await?;
         Ok(Outcome::Created(person))
     }
 
@@ -168,65 +153,80 @@ impl People<'_> {
                 .await?;
             return self.create(entry, &stable_id, mapped).await;
         };
-        let mut person = found.record.clone();
-        self.apply(&mut person, mapped);
+        let (mut person, mut batch) = self.apply(found.record.clone(), mapped).await?;
         let mut current = link.record.clone();
         current.dn.clone_from(&entry.dn);
         if current.vanished {
             current.vanished = false;
-            person.disabled = false;
+            person.status = AccountStatus::Active;
         }
         if person == found.record && current == link.record {
             return Ok(Outcome::Unchanged(person));
         }
-        let mut batch = Batch::new();
         if current != link.record {
             batch = batch.put(&current, Expect::Version(link.version));
         }
         if person != found.record {
             person.updated_at = self.env.now();
-            let event =
-                if found.record.disabled && !person.disabled { "person.enabled" } else { "person.updated" };
+            let is_back = link.record.vanished && !current.vanished;
+            let event = if is_back { "person.enabled" } else { "person.updated" };
             let audit = self.audit(event, &person, &current, json!(changed(&found.record, &person)));
             batch = batch.put(&person, Expect::Version(found.version)).audit(audit);
         }
-        self.store.commit(batch).await?;
+        self.commit(batch, &person, &link.record.stable_id).await?;
         Ok(Outcome::Updated(person))
     }
 
-    /// What the rules found replaces what was there; what no rule names stays.
-    fn apply(&self, person: &mut Person, mapped: &Mapped) {
+    /// Writes a person. Where that meets something, whose it is decides: a username or another value of somebody else is
+    /// told; anything else was a race.
+    async fn commit(&self, batch: Batch, person: &Person, stable_id: &str) -> Result<(), IdentityError> {
+        match self.store.commit(batch).await {
+            Ok(_) => Ok(()),
+            Err(conflict @ StoreError::Conflict { .. }) => {
+                let link = self.link(stable_id).await?;
+                // Made by another login meanwhile: then the name is this entry's own.
+                if link.is_none_or(|link| link.record.person == person.id) {
+                    self.persons.check_taken(person).await?;
+                }
+                Err(conflict.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What the rules found replaces what was there; what no rule names stays, and so does what has another form than the
+    /// table of attributes wants.
+    async fn apply(&self, person: Person, mapped: &Mapped) -> Result<(Person, Batch), IdentityError> {
+        let mut changes = Changes {
+            source: Some(Source::Directory { name: self.settings.name.clone() }),
+            ..Changes::default()
+        };
         for (name, value) in &mapped.core {
-            let slot = match *name {
+            let primary = |value: &String| json!([{ "value": value, "primary": true }]);
+            let (name, value) = match *name {
                 "username" => {
-                    if let Some(username) = value {
-                        person.username.clone_from(username);
-                    }
+                    changes.username.clone_from(value);
                     continue;
                 }
-                "email" => {
-                    if person.email != *value {
-                        person.email_verified = false;
-                    }
-                    person.email_verified |= self.settings.trust_email && value.is_some();
-                    &mut person.email
+                "email" if self.settings.trust_email => {
+                    let trusted = |value| json!([{ "value": value, "primary": true, "verified": true }]);
+                    ("emails", value.as_ref().map(trusted))
                 }
-                "phone" => &mut person.phone,
-                "given_name" => &mut person.given_name,
-                "family_name" => &mut person.family_name,
-                "name" => &mut person.name,
-                "locale" => &mut person.locale,
-                "picture" => &mut person.picture,
-                _ => continue,
+                "email" => ("emails", value.as_ref().map(primary)),
+                "phone" => ("phones", value.as_ref().map(primary)),
+                name => (name, value.clone().map(Value::from)),
             };
-            slot.clone_from(value);
+            changes.attributes.insert(name.to_owned(), value.unwrap_or(Value::Null));
         }
         for (name, value) in &mapped.custom {
-            match value {
-                Some(value) => person.attributes.insert(name.clone(), value.clone()),
-                None => person.attributes.shift_remove(name),
-            };
+            changes.attributes.insert(name.clone(), value.clone().unwrap_or(Value::Null));
         }
+        let (person, batch, misfits) = self.persons.fitted(person, changes).await?;
+        for misfit in misfits {
+            let (directory, reason) = (&self.settings.name, misfit.to_string());
+            tracing::debug!(event = "directory.value_refused", directory, person = %person.id, reason);
+        }
+        Ok((person, batch))
     }
 
     fn audit(

@@ -84,7 +84,12 @@ async fn a_refusal_costs_the_same_hashes_lookups_and_one_commit_whoever_it_is() 
         house.person(name, Some(hash)).await;
     }
     let disabled = house.person("disabled", Some(BCRYPT)).await;
-    house.identity.persons.set_disabled(&disabled.id, true, "test").await.unwrap();
+    house
+        .identity
+        .persons
+        .set_status(&crate::OrgScope::All, &disabled.id, crate::AccountStatus::disabled(), "test")
+        .await
+        .unwrap();
     house.person("locked", Some(&own)).await;
     for _ in 0..6 {
         house.try_in("locked", "wrong").await;

@@ -57,7 +57,7 @@ pub(crate) async fn objections(
     let asked = Asked {
         id: person.id.as_str(),
         username: &person.username,
-        email: person.email.as_deref(),
+        email: person.email(),
         name: person.display_name(),
     };
     let request = Request { password, person: asked, organisation: person.organisation.as_str(), actor };

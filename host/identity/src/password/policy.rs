@@ -184,8 +184,8 @@ fn is_common(password: &str) -> bool {
 
 /// The person's names that are too much of the password.
 fn personal(settings: &PasswordSettings, person: &Person, password: &str) -> Option<Violation> {
-    let mail = person.email.as_deref().and_then(|mail| mail.split('@').next());
-    let names = [&person.name, &person.given_name, &person.family_name].into_iter().flatten();
+    let mail = person.email().and_then(|mail| mail.split('@').next());
+    let names = ["name", "given_name", "family_name"].into_iter().filter_map(|name| person.text(name));
     let names = names.flat_map(|name| name.split(|c: char| !c.is_alphanumeric())).map(|name| ("name", name));
     let parts =
         [("username", person.username.as_str())].into_iter().chain(mail.map(|mail| ("mail address", mail)));
@@ -236,23 +236,19 @@ pub(crate) fn too_soon(settings: &PasswordSettings, since: Timestamp, now: Times
 
 #[cfg(test)]
 mod tests {
-    use agamid_core::Env;
-    use agamid_core::id::OrgId;
 
     use super::*;
     use crate::NewPerson;
 
     async fn alice() -> Person {
-        let env = Env::system();
-        let store = agamid_store::Store::memory(env.clone()).await.unwrap();
+        let (identity, _, organisation) = crate::tests::identity().await;
         let new = NewPerson {
             username: "alice".into(),
             email: Some("liddell42@example.org".into()),
             given_name: Some("Alice Pleasance".into()),
             ..NewPerson::default()
         };
-        let organisation = OrgId::generate(&env);
-        crate::person::Persons { env, store }.create(&organisation, new, "test").await.unwrap()
+        identity.persons.create(&organisation.id, new, "test").await.unwrap()
     }
 
     #[tokio::test]

@@ -43,7 +43,7 @@ impl AuthServer {
         let Some(session) = session.filter(|session| session.browser == browser) else { return Ok(None) };
         let scope = OrgScope::One(session.organisation.clone());
         let person = self.identity().persons.get(&scope, &session.person).await?;
-        Ok(person.filter(|person| !person.disabled).map(|_| session))
+        Ok(person.filter(|person| person.may_log_in(self.env().now())).map(|_| session))
     }
 
     /// The session of the browser's session cookie.

@@ -153,7 +153,8 @@ impl AuthServer {
         let acr_fits = session.as_ref().is_none_or(|session| launch.fits(&session.acr));
         let consent_given = match &session {
             Some(session) if client.require_consent && !found.record.consented => {
-                let items = request.consent_items();
+                let schema = self.identity().attributes.schema().await?;
+                let items = request.consent_items(&schema);
                 self.identity().consents.covers(&session.person, &client.client_id, &items).await?
             }
             _ => true,
@@ -261,13 +262,10 @@ impl AuthServer {
         let scope = OrgScope::One(session.organisation.clone());
         let person = self.identity().persons.get(&scope, &session.person).await?;
         let name = person.map(|person| person.display_name()).unwrap_or_default();
-        let scopes: Vec<Value> = found
-            .record
-            .request
-            .consent_items()
-            .iter()
-            .map(|item| Value::from_json(crate::scope::shown(item)))
-            .collect();
+        let schema = self.identity().attributes.schema().await?;
+        let items = found.record.request.consent_items(&schema);
+        let scopes: Vec<Value> =
+            items.iter().map(|item| Value::from_json(crate::scope::shown(&schema, item))).collect();
         let inputs = Map::from([
             ("clientName".to_owned(), client.display_name().into()),
             ("clientUri".to_owned(), client.client_uri.clone().into()),
@@ -454,7 +452,9 @@ impl AuthServer {
                 if field("decision") != Some("allow") {
                     return Err(denied("the person said no"));
                 }
-                let (client, items) = (&transaction.request.client_id, transaction.request.consent_items());
+                let schema = self.identity().attributes.schema().await?;
+                let request = &transaction.request;
+                let (client, items) = (&request.client_id, request.consent_items(&schema));
                 let consents = &self.identity().consents;
                 pending.batch = consents.grant(&session.person, client, &items, pending.batch).await?;
                 transaction.consented = true;
@@ -502,8 +502,8 @@ impl AuthServer {
         let scope = OrgScope::One(self.organisation().clone());
         let person = self.identity().persons.get(&scope, &id).await?;
         let person = person.ok_or_else(|| refuse("data.userId is nobody in this organisation"))?;
-        if person.disabled {
-            return Err(refuse("the person is disabled"));
+        if !person.may_log_in(self.env().now()) {
+            return Err(refuse("the person may not log in"));
         }
         let methods = finished.methods(&person.id);
         if methods.is_empty() {

@@ -1,5 +1,6 @@
 //! An authorization request, parsed into what can't be wrong (RFC 6749 section 4.1.1, OpenID Connect Core 3.1.2.1).
 
+use agamid_identity::Schema;
 use serde::{Deserialize, Serialize};
 
 use crate::claims_parameter::RequestedClaims;
@@ -78,8 +79,8 @@ impl AuthorizationRequest {
     }
 
     /// What a person is asked to allow.
-    pub(crate) fn consent_items(&self) -> Vec<String> {
-        crate::scope::consent_items(&self.scopes, &self.claims)
+    pub(crate) fn consent_items(&self, schema: &Schema) -> Vec<String> {
+        crate::scope::consent_items(schema, &self.scopes, &self.claims)
     }
 
     /// Reads the rest of a request, checks in order. Each error goes to the verified redirect URI. `hinted` is the

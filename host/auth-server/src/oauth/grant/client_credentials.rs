@@ -5,7 +5,7 @@ use crate::client::{AuthMethod, Client, GrantType};
 use crate::error::{Code, OauthError};
 use crate::oauth::form::Parameters;
 use crate::oauth::issue::{Issued, Order, Outcome, Refresh};
-use crate::scope::STANDARD;
+use crate::scope::is_about_people;
 
 /// A token for the client itself. Scopes about people mean nothing here; without `scope` it gets all others it has.
 pub(crate) async fn redeem(
@@ -17,9 +17,9 @@ pub(crate) async fn redeem(
         let reason = "a public client can't act for itself";
         return Err(OauthError::new(Code::UnauthorizedClient, reason));
     }
-    let own = |scope: &str| {
-        client.scopes.iter().any(|known| known == scope) && !STANDARD.iter().any(|known| known.name == scope)
-    };
+    let schema = server.identity().attributes.schema().await?;
+    let own =
+        |scope: &str| client.scopes.iter().any(|known| known == scope) && !is_about_people(&schema, scope);
     let scopes = match form.scopes()? {
         None => client.scopes.iter().filter(|scope| own(scope)).cloned().collect(),
         Some(asked) => match asked.iter().find(|scope| !own(scope)) {

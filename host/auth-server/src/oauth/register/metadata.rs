@@ -278,9 +278,13 @@ fn named_algorithm(member: &str, name: Option<&str>) -> Result<Option<SigningAlg
 
 /// Standard scopes only: an operator alone gives others.
 fn scopes(metadata: &Metadata) -> Result<Vec<String>, OauthError> {
-    let known = |name: &str| STANDARD.iter().any(|scope| scope.name == name);
+    let known = |name: &str| STANDARD.iter().any(|scope| scope.is_open && scope.name == name);
     let Some(text) = &metadata.scope else {
-        return Ok(STANDARD.iter().map(|scope| scope.name.to_owned()).collect());
+        return Ok(STANDARD
+            .iter()
+            .filter(|scope| scope.is_open)
+            .map(|scope| scope.name.to_owned())
+            .collect());
     };
     let mut found: Vec<String> = Vec::new();
     for scope in text.split_ascii_whitespace().filter(|scope| known(scope)) {

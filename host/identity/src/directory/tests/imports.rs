@@ -31,13 +31,18 @@ async fn people_whose_entry_is_gone_are_disabled_and_enabled_when_it_is_back() {
         house.identity.persons.by_login(&house.organisation, login).await.unwrap().unwrap()
     };
     let twin = find("twin1").await;
-    house.identity.persons.set_disabled(&twin.id, true, "an administrator").await.unwrap();
+    house
+        .identity
+        .persons
+        .set_status(&crate::OrgScope::All, &twin.id, crate::AccountStatus::disabled(), "an administrator")
+        .await
+        .unwrap();
 
     slapd.delete("bob");
     let counts = house.identity.directories.import("staff").await.unwrap();
     assert_eq!((counts.disabled, counts.unchanged), (1, 3));
     let bob = find("bob").await;
-    assert!(bob.disabled, "disabled, and still there");
+    assert!(bob.status != crate::AccountStatus::Active, "disabled, and still there");
     let counts = house.identity.directories.import("staff").await.unwrap();
     assert_eq!(counts.disabled, 0, "once");
 
@@ -47,8 +52,11 @@ async fn people_whose_entry_is_gone_are_disabled_and_enabled_when_it_is_back() {
     slapd.add("bob", "Bob Builder", Some(&id));
     let counts = house.identity.directories.import("staff").await.unwrap();
     assert_eq!((counts.updated, counts.disabled), (1, 0));
-    assert!(!find("bob").await.disabled);
-    assert!(find("twin1").await.disabled, "what an administrator decided stays");
+    assert!(find("bob").await.status == crate::AccountStatus::Active);
+    assert!(
+        find("twin1").await.status != crate::AccountStatus::Active,
+        "what an administrator decided stays"
+    );
 }
 
 #[tokio::test]
@@ -66,7 +74,10 @@ async fn an_import_that_would_disable_many_disables_nobody_until_that_is_allowed
         for _ in 0..2 {
             let stopped = with(filter, 20).import("staff").await.unwrap_err();
             assert!(stopped.to_string().contains("vanish_percent"), "{stopped}");
-            assert!(house.people().await.iter().all(|person| !person.disabled), "{filter}");
+            assert!(
+                house.people().await.iter().all(|person| person.status == crate::AccountStatus::Active),
+                "{filter}"
+            );
         }
     }
     slapd.add("new", "New One", None);

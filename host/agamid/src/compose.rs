@@ -12,7 +12,7 @@ use agamid_core::outgoing::{GuardedHttp, OutgoingSettings, SystemResolver};
 use agamid_core::ports::{Mailer, SmsSender};
 use agamid_core::seal::{EnvelopeKey, Sealer};
 use agamid_core::secret::Secret;
-use agamid_flow_engine::project::ProjectFiles;
+use agamid_flow_engine::project::{ProjectFiles, is_newer};
 use agamid_flow_engine::{Engine, EngineParts, FlowSettings};
 use agamid_identity::directory::DirectoriesSettings;
 use agamid_identity::lockout::SharedCounters;
@@ -170,7 +170,6 @@ async fn compose_on(
     }
 
     plugins.adopt().await.map_err(|e| text(&e))?;
-    plugins.follow_store();
 
     let engine = Engine::new(EngineParts {
         env: env.clone(),
@@ -310,11 +309,6 @@ fn web(config: &NodeConfig, env: &Env, with_demo: bool) -> Result<Web, String> {
         .map_err(|error| error.to_string())
 }
 
-/// `1.2.3` as numbers, to tell which of two versions is newer.
-fn release(version: &str) -> Vec<u64> {
-    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
-}
-
 /// Puts projects into service: those that ship where they are missing or older, and those of `flows.dir` into an empty store,
 /// or always where it is watched. In the demo a broken project is reported and the rest serves.
 async fn deploy(
@@ -333,8 +327,7 @@ async fn deploy(
     }
     for project in shipped(with_demo)? {
         let deployed = engine.catalog().project(&project.manifest.project_name);
-        let older = |version: &str| release(version) < release(&project.manifest.version);
-        if deployed.is_none_or(|deployed| older(&deployed.version)) {
+        if deployed.is_none_or(|deployed| is_newer(&project.manifest.version, &deployed.version)) {
             let name = project.manifest.project_name.clone();
             if let Err(error) = engine.catalog().deploy(project, "shipped").await {
                 return Err(format!("the shipped project {name}: {error}"));

@@ -10,6 +10,9 @@ pub(crate) fn start_log(log: &Log) -> Result<(), String> {
     let filter = EnvFilter::try_new(&log.level).map_err(|error| {
         format!("log.level {:?}: {error}; use for example \"info\" or \"info,agamid_store=debug\"", log.level)
     })?;
+    // It would write the values of every statement, secrets and all.
+    let quiet = "tokio_postgres=info".parse().map_err(|error| format!("the log could not start: {error}"))?;
+    let filter = filter.add_directive(quiet);
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

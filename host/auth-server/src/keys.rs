@@ -150,7 +150,7 @@ impl KeyRing {
         while changes.of::<SigningKeyRecord>(patience).await {
             if let Err(error) = self.maintain().await {
                 tracing::error!(event = "signing_key.maintenance_failed", %error);
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(patience).await;
             }
         }
     }

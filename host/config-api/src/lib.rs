@@ -6,7 +6,7 @@
 //! | `GET /config/v1/projects`, `GET /config/v1/projects/{name}` | `config.projects.read` |
 //! | `PUT /config/v1/projects/{name}` | `config.projects.write` |
 //! | `GET /config/v1/plugins` | `config.plugins.read` |
-//! | `PUT /config/v1/plugins/{name}` | `config.plugins.write` |
+//! | `PUT`, `DELETE /config/v1/plugins/{name}` | `config.plugins.write` |
 //! | `GET /config/v1/outbox` (development) | `config.outbox.read` |
 //! | `GET /config/v1/explain?url=…` | `config.clients.read` |
 //! | `GET /config/v1/keys` | `config.keys.read` |
@@ -109,7 +109,7 @@ pub fn router(parts: ConfigApiParts) -> Router {
         .route("/config/v1/projects", get(projects::list))
         .route("/config/v1/projects/{name}", get(projects::show).put(projects::deploy))
         .route("/config/v1/plugins", get(plugins::list))
-        .route("/config/v1/plugins/{name}", put(plugins::deploy))
+        .route("/config/v1/plugins/{name}", put(plugins::deploy).delete(plugins::remove))
         .route("/config/v1/outbox", get(outbox::list))
         .route("/config/v1/explain", get(explain::get))
         .route("/config/v1/directories", get(directories::list))

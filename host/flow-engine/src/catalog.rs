@@ -1,6 +1,8 @@
 //! What is in service: an immutable release behind an `ArcSwap`. A change is built as a whole and swapped in one step;
 //! a broken one is refused while the old one serves.
 
+mod adopt;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +11,7 @@ use agama_lang::effect::Catalog as _;
 use agama_lang::ir::Program;
 use agama_lang::value::Map;
 use agamid_core::Env;
-use agamid_store::{AuditEvent, Batch, Expect, Scan, Store, StoreError};
+use agamid_store::{AuditEvent, Batch, Expect, Store, StoreError};
 use agamid_web::Web;
 use arc_swap::ArcSwap;
 use base64::Engine as _;
@@ -19,11 +21,13 @@ use tokio::sync::watch;
 
 use crate::ports::{Pins, RoutineSet, Routines};
 use crate::project::{ProjectError, ProjectFiles};
-use crate::records::{ProjectRecord, ReleaseRecord, RevisionRecord};
+use crate::records::{DeploymentRecord, ProjectRecord, ReleaseRecord, RevisionRecord};
 use crate::revision::{OtherFlows, Revision, finding};
 
 /// The name under which plugins that are not in service are reported.
 const PLUGINS: &str = "plugins";
+/// How often a deployment that met another node's is tried again.
+const TRIES: usize = 5;
 /// Releases that are kept in memory for runs that began with them.
 const KEPT_RELEASES: usize = 32;
 
@@ -148,6 +152,8 @@ pub struct Catalog {
     changes: watch::Sender<Change>,
     /// One deployment at a time.
     deploying: tokio::sync::Mutex<()>,
+    /// What was looked at last, so that what can't be adopted is not compiled again at every look.
+    seen: Mutex<Option<adopt::Seen>>,
 }
 
 impl Catalog {
@@ -159,8 +165,13 @@ impl Catalog {
         routines: Arc<dyn Routines>,
     ) -> Result<Self, DeployError> {
         let mut revisions = BTreeMap::new();
-        for (name, hash) in deployed(&store).await? {
-            revisions.insert(name, Arc::new(load_revision(&store, &web, &hash).await?));
+        for (name, hash) in adopt::deployed(&store).await? {
+            match load_revision(&store, &web, &hash).await {
+                Ok(revision) => drop(revisions.insert(name, Arc::new(revision))),
+                Err(DeployError::Store(error)) => return Err(error.into()),
+                // Of a newer server, perhaps: the other projects serve all the same.
+                Err(error) => tracing::error!(event = "project.not_adopted", project = name, %error),
+            }
         }
         let release = Arc::new(Release::new(revisions, routines.current()));
         store.commit(Batch::new().put(&release.record(), Expect::Any)).await?;
@@ -175,6 +186,7 @@ impl Catalog {
             refused: Mutex::default(),
             changes: watch::channel(Change::default()).0,
             deploying: tokio::sync::Mutex::default(),
+            seen: Mutex::default(),
         })
     }
 
@@ -308,6 +320,24 @@ impl Catalog {
 
     async fn try_deploy(&self, project: ProjectFiles, actor: &str) -> Result<ProjectStatus, DeployError> {
         let _one = self.deploying.lock().await;
+        for _ in 0..TRIES {
+            // Whether the plugins fit is not the question here.
+            match self.adopt_now().await {
+                Err(error @ DeployError::Store(_)) => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            match self.deploy_now(project.clone(), actor).await {
+                // Another node deployed something meanwhile, which this was not checked with.
+                Err(DeployError::Store(StoreError::Conflict { .. })) => {}
+                done => return done,
+            }
+        }
+        Err(StoreError::Unavailable("other nodes deploy all the time; try again".to_owned()).into())
+    }
+
+    async fn deploy_now(&self, project: ProjectFiles, actor: &str) -> Result<ProjectStatus, DeployError> {
+        let turn = self.store.get::<DeploymentRecord>(DeploymentRecord::KEY).await?;
+        let expect = turn.as_ref().map_or(Expect::Absent, |turn| Expect::Version(turn.version));
         let name = project.manifest.project_name.clone();
         let live = self.live();
         let routines = self.routines_for(&live, &project).await?;
@@ -335,6 +365,7 @@ impl Catalog {
             self.check_others(&release, &name).await?;
         }
         let batch = Batch::new()
+            .put(&DeploymentRecord { release: release.id.clone() }, expect)
             .put(&revision_record(&revision), Expect::Any)
             .put(&release.record(), Expect::Any)
             .put(
@@ -350,43 +381,6 @@ impl Catalog {
         self.remember(&release);
         self.live.store(release);
         Ok(self.status_of(&name, &revision))
-    }
-
-    /// Puts into service what other nodes deployed; they have checked it.
-    pub(crate) async fn adopt_deployed(&self) -> Result<(), DeployError> {
-        let _one = self.deploying.lock().await;
-        let live = self.live();
-        let wanted = deployed(&self.store).await?;
-        let same = |name: &String, hash: &String| {
-            live.revisions.get(name).filter(|revision| revision.hash == *hash).cloned()
-        };
-        if wanted.len() == live.revisions.len()
-            && wanted.iter().all(|(name, hash)| same(name, hash).is_some())
-        {
-            return Ok(());
-        }
-        let mut revisions = BTreeMap::new();
-        let mut changed = Vec::new();
-        for (name, hash) in wanted {
-            let revision = match same(&name, &hash) {
-                Some(revision) => revision,
-                None => {
-                    changed.push(name.clone());
-                    Arc::new(load_revision(&self.store, &self.web, &hash).await?)
-                }
-            };
-            revisions.insert(name, revision);
-        }
-        let release = Arc::new(Release::new(revisions, Arc::clone(&live.routines)));
-        self.store.commit(Batch::new().put(&release.record(), Expect::Any)).await?;
-        self.remember(&release);
-        self.live.store(release);
-        for name in changed {
-            tracing::info!(event = "project.adopted", project = name);
-            self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
-            self.tell(&name, Vec::new());
-        }
-        Ok(())
     }
 
     /// A flow that goes away, or takes other inputs, may be Triggered by other projects: they must still fit.
@@ -424,31 +418,6 @@ impl Catalog {
             }
         }
         Ok(current)
-    }
-
-    /// Puts changed plugins into service, if every project still fits them.
-    pub(crate) async fn adopt_routines(&self) -> Result<(), DeployError> {
-        let _one = self.deploying.lock().await;
-        let live = self.live();
-        let routines = self.routines.current();
-        if routines.pins() == live.routines.pins() {
-            return Ok(());
-        }
-        let mut revisions = BTreeMap::new();
-        for (name, revision) in &live.revisions {
-            let (project, others) = (revision.project.clone(), live.flows_besides(name));
-            let (web, set) = (self.web.clone(), Arc::clone(&routines));
-            let built = compile(move || Revision::build(project, &others, &*set, &web)).await?;
-            let built = built.map_err(|findings| DeployError::Refused { project: name.clone(), findings })?;
-            revisions.insert(name.clone(), Arc::new(built));
-        }
-        let release = Arc::new(Release::new(revisions, routines));
-        self.store.commit(Batch::new().put(&release.record(), Expect::Any)).await?;
-        self.remember(&release);
-        self.live.store(release);
-        tracing::info!(event = "plugins.adopted");
-        self.tell(PLUGINS, Vec::new());
-        Ok(())
     }
 
     /// All projects in service.
@@ -510,21 +479,7 @@ fn revision_record(revision: &Revision) -> RevisionRecord {
     RevisionRecord { hash: revision.hash.clone(), files: files.collect() }
 }
 
-/// The revision of each project that is to be in service.
-async fn deployed(store: &Store) -> Result<BTreeMap<String, String>, StoreError> {
-    let mut found = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let page = store.scan::<ProjectRecord>(Scan { after, limit: 500, ..Scan::default() }).await?;
-        found.extend(page.records.into_iter().map(|found| (found.record.name, found.record.revision)));
-        after = page.next;
-        if after.is_none() {
-            return Ok(found);
-        }
-    }
-}
-
-async fn load_revision(store: &Store, web: &Web, hash: &str) -> Result<Revision, DeployError> {
+async fn load_project(store: &Store, hash: &str) -> Result<ProjectFiles, DeployError> {
     let record = store.get::<RevisionRecord>(hash).await?.ok_or_else(|| gone("revision", hash))?.record;
     let mut files = BTreeMap::new();
     for (path, content) in record.files {
@@ -535,7 +490,11 @@ async fn load_revision(store: &Store, web: &Web, hash: &str) -> Result<Revision,
         })?;
         files.insert(path, content);
     }
-    let project = ProjectFiles::from_files(files)?;
+    Ok(ProjectFiles::from_files(files)?)
+}
+
+async fn load_revision(store: &Store, web: &Web, hash: &str) -> Result<Revision, DeployError> {
+    let project = load_project(store, hash).await?;
     let name = project.manifest.project_name.clone();
     Revision::rebuild(project, web).map_err(|findings| DeployError::Refused { project: name, findings })
 }

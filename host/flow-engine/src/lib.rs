@@ -39,6 +39,7 @@ pub fn records() -> Vec<Kind> {
         Kind::of::<records::ProjectRecord>(),
         Kind::of::<records::RevisionRecord>(),
         Kind::of::<records::ReleaseRecord>(),
+        Kind::of::<records::DeploymentRecord>(),
         Kind::of::<records::RunRecord>(),
     ]
 }

@@ -42,6 +42,16 @@ pub trait Routines: Send + Sync {
     /// The set that a stored revision was compiled against; an error names the digest that is gone.
     fn pinned<'a>(&'a self, pins: &'a Pins) -> BoxFuture<'a, Result<Arc<dyn RoutineSet>, CallError>>;
 
+    /// The kind of record that says what is in service on all nodes; empty where there is none.
+    fn record(&self) -> &'static str {
+        ""
+    }
+
+    /// Puts into service what those records say.
+    fn adopt(&self) -> BoxFuture<'_, Result<(), CallError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// What could not be put into service, and why, by file: empty when all is well.
     fn refused(&self) -> BTreeMap<String, String>;
 

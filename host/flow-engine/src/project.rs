@@ -201,3 +201,9 @@ fn without_top_folder(files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<
         _ => files,
     }
 }
+
+/// Whether a version (semantic versioning 2.0) comes after another; what is no version comes before all.
+pub fn is_newer(version: &str, than: &str) -> bool {
+    let parse = |text: &str| semver::Version::parse(text).ok();
+    parse(version) > parse(than)
+}

@@ -40,6 +40,24 @@ impl Record for RevisionRecord {
     }
 }
 
+/// The last deployment: whoever deploys writes it in the version that was read, so that what two nodes deploy at once is
+/// checked one after the other.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DeploymentRecord {
+    pub(crate) release: String,
+}
+
+impl DeploymentRecord {
+    pub(crate) const KEY: &'static str = "last";
+}
+
+impl Record for DeploymentRecord {
+    const KIND: &'static str = "deployment";
+    fn key(&self) -> String {
+        Self::KEY.to_owned()
+    }
+}
+
 /// A release: which revisions and plugins belong together. Runs refer to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ReleaseRecord {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agamid_store::Record as _;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
@@ -78,22 +79,31 @@ impl Engine {
         Ok(watcher)
     }
 
-    /// Puts into service what other nodes deploy, for good.
+    /// Puts into service what other nodes deploy, plugins first, for good.
     pub fn follow_store(&self) {
         let (engine, store) = (self.clone(), self.store().clone());
         tokio::spawn(async move {
             let mut changes = store.changes();
             let mut failed = String::new();
-            while changes.of::<ProjectRecord>(store.patience()).await {
-                let error = engine.catalog().adopt_deployed().await.err().map(|error| error.to_string());
-                let error = error.unwrap_or_default();
+            let kinds = [ProjectRecord::KIND, engine.routines().record()];
+            while changes.of_any(&kinds, store.patience()).await {
+                let error = engine.adopt().await.err().unwrap_or_default();
                 // One line for each reason: the same one comes again at every look.
                 if error != failed && !error.is_empty() {
-                    tracing::error!(event = "project.not_adopted", error);
+                    tracing::error!(event = "deployment.not_adopted", error);
                 }
                 failed = error;
             }
         });
+    }
+
+    async fn adopt(&self) -> Result<(), String> {
+        self.routines().adopt().await.map_err(|error| error.message)?;
+        match self.catalog().adopt().await {
+            // Plugins that don't fit are reported with their findings, when they change.
+            Ok(()) | Err(DeployError::Refused { .. }) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Puts changed plugins into service as they come.
@@ -104,7 +114,7 @@ impl Engine {
         changes.mark_changed();
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
-                let adopted = engine.catalog().adopt_routines().await;
+                let adopted = engine.catalog().adopt().await;
                 engine.catalog().report_plugins(adopted);
             }
         });

@@ -129,12 +129,14 @@ impl Sessions {
             expires_at: now.plus(Duration::from_secs(self.settings.session_lifetime_seconds)),
             device: new.device,
         };
-        for old in self.of_browser(&session.browser).await? {
+        for Versioned { record: old, version } in
+            self.store.find::<Session>("browser", &session.browser).await?
+        {
             if old.person == session.person {
                 batch = batch.delete::<Session>(&old.hash, Expect::Any);
                 (session.id, session.created_at) = (old.id, old.created_at);
             } else if !same_sitting {
-                batch = batch.put(&Session { browser: String::new(), ..old }, Expect::Any);
+                batch = batch.put(&Session { browser: String::new(), ..old }, Expect::Version(version));
             }
         }
         let audit = AuditEvent::new("session.started", session.person.as_str(), session.id.as_str());

@@ -10,7 +10,7 @@ use agamid_core::ports::Hooks;
 use agamid_flow_engine::agama_lang::effect::CallError;
 use agamid_flow_engine::agama_lang::value::Value;
 use agamid_flow_engine::ports::{HostModule, Pins, RoutineSet, Routines};
-use agamid_store::{Batch, Expect, Record, Store, StoreError};
+use agamid_store::{Record, Store, StoreError};
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,7 @@ use crate::call::{self, TICK};
 use crate::compiled::CompiledCache;
 use crate::hooks::PluginHooks;
 use crate::plugin::Plugin;
-use crate::service::{self, InServiceRecord, PluginStatus};
+use crate::service::InServiceRecord;
 use crate::set::{Module, Set};
 use crate::settings::PluginSettings;
 use crate::types::{self, Signature};
@@ -56,15 +56,14 @@ pub enum PluginHostError {
 /// A component as it is kept, by digest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PluginRecord {
-    digest: String,
-    name: String,
-    version: String,
-    component: String,
+    pub(crate) digest: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) component: String,
 }
 
 impl Record for PluginRecord {
     const KIND: &'static str = "plugin";
-    const CACHED: bool = true;
     fn key(&self) -> String {
         self.digest.clone()
     }
@@ -126,17 +125,23 @@ impl Runtime {
 
 /// The plugin host. Cheap to clone.
 #[derive(Clone)]
-pub struct PluginHost(Arc<Inner>);
+pub struct PluginHost(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    store: Store,
-    runtime: Arc<Runtime>,
+    pub(crate) store: Store,
+    pub(crate) runtime: Arc<Runtime>,
     modules: Arc<BTreeMap<String, Module>>,
-    current: ArcSwap<Set>,
+    pub(crate) current: ArcSwap<Set>,
+    /// What came with the server, by name.
+    pub(crate) shipped: Mutex<BTreeMap<String, Arc<Plugin>>>,
+    /// Components that can't be loaded here, by digest.
+    pub(crate) broken: Mutex<HashMap<String, String>>,
+    /// One change of what is in service at a time.
+    pub(crate) deploying: tokio::sync::Mutex<()>,
     by_digest: Mutex<HashMap<String, Arc<Plugin>>>,
     /// Files that could not be loaded, with the reason.
     refused: Mutex<BTreeMap<String, String>>,
-    changes: watch::Sender<u64>,
+    pub(crate) changes: watch::Sender<u64>,
 }
 
 impl Inner {
@@ -198,6 +203,9 @@ impl PluginHost {
             runtime,
             modules,
             current: ArcSwap::from_pointee(empty),
+            shipped: Mutex::default(),
+            broken: Mutex::default(),
+            deploying: tokio::sync::Mutex::default(),
             by_digest: Mutex::default(),
             refused: Mutex::default(),
             changes: watch::channel(0).0,
@@ -247,109 +255,11 @@ impl PluginHost {
         }
     }
 
-    /// Loads a component that the operator accepts, and puts it into service in place of the plugin of its name.
-    pub async fn load(&self, bytes: Vec<u8>, actor: &str) -> Result<PluginStatus, LoadError> {
-        if let Some(plugin) = self.serving(&agamid_core::secret::sha256_hex(&bytes)) {
-            return Ok(status(&plugin));
-        }
-        let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
-        self.accept(&plugin)?;
-        self.enter(&plugin, actor).await?;
-        Ok(status(&plugin))
-    }
-
-    /// As [`Self::load`], if the component's manifest says this name.
-    pub async fn deploy(&self, name: &str, bytes: Vec<u8>, actor: &str) -> Result<PluginStatus, LoadError> {
-        let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
-        let own = &plugin.manifest.name;
-        if own != name {
-            return Err(LoadError::Refused(format!("the component is {own}, the address says {name}")));
-        }
-        self.accept(&plugin)?;
-        self.enter(&plugin, actor).await?;
-        Ok(status(&plugin))
-    }
-
-    /// Loads a component of the folder where none of its name is in service yet.
-    async fn load_missing(&self, bytes: Vec<u8>) -> Result<(), LoadError> {
-        let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
-        if self.0.store.get::<InServiceRecord>(&plugin.manifest.name).await?.is_some() {
-            return Ok(());
-        }
-        self.accept(&plugin)?;
-        self.enter(&plugin, "folder").await
-    }
-
-    /// Loads a component that came with the server itself, unless one of its name is in service that is as new.
-    pub async fn load_shipped(&self, bytes: Vec<u8>) -> Result<(), LoadError> {
-        let plugin = self.compile(bytes).await.map_err(LoadError::Refused)?;
-        self.remember(&plugin);
-        let found = self.0.store.get::<InServiceRecord>(&plugin.manifest.name).await?;
-        match found {
-            Some(found) if release(&found.record.version) >= release(&plugin.manifest.version) => Ok(()),
-            _ => self.enter(&plugin, "shipped").await,
-        }
-    }
-
-    /// Writes a component and puts it into service, here and by the store on all nodes.
-    async fn enter(&self, plugin: &Arc<Plugin>, actor: &str) -> Result<(), LoadError> {
-        let manifest = &plugin.manifest;
-        let record = PluginRecord {
-            digest: plugin.digest.clone(),
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            component: STANDARD.encode(&plugin.bytes),
-        };
-        let mut batch = Batch::new();
-        if self.0.store.get::<PluginRecord>(&record.digest).await?.is_none() {
-            batch = batch.put(&record, Expect::Any);
-        }
-        let in_service =
-            InServiceRecord { name: record.name, version: record.version, digest: record.digest };
-        self.0.store.commit(service::enter(batch, &in_service, actor)).await?;
-        self.swap_in(plugin);
-        Ok(())
-    }
-
-    fn swap_in(&self, plugin: &Arc<Plugin>) {
-        let (name, version) = (&plugin.manifest.name, &plugin.manifest.version);
-        tracing::info!(event = "plugin.loaded", plugin = name, version, digest = plugin.digest);
-        self.remember(plugin);
-        self.0.current.rcu(|current| {
-            let mut plugins = current.plugins.clone();
-            plugins.insert(name.clone(), Arc::clone(plugin));
-            self.set(plugins)
-        });
-        self.0.changes.send_modify(|ticks| *ticks += 1);
-    }
-
-    /// Puts the component into service that a record names, if it is not.
-    pub(crate) async fn take(&self, record: &InServiceRecord) -> Result<(), LoadError> {
-        if self.serving(&record.digest).is_none() {
-            let plugin = self.by_digest(&record.digest).await.map_err(LoadError::Refused)?;
-            self.swap_in(&plugin);
-        }
-        Ok(())
-    }
-
-    fn serving(&self, digest: &str) -> Option<Arc<Plugin>> {
-        self.0.current.load().plugins.values().find(|plugin| plugin.digest == digest).cloned()
-    }
-
-    /// The plugins in service here.
-    pub fn plugins(&self) -> Vec<PluginStatus> {
-        self.0.current.load().plugins.values().map(|plugin| status(plugin)).collect()
-    }
-
-    pub(crate) fn store(&self) -> &Store {
-        &self.0.store
-    }
-
-    fn set(&self, plugins: BTreeMap<String, Arc<Plugin>>) -> Set {
+    pub(crate) fn set(&self, plugins: BTreeMap<String, Arc<Plugin>>) -> Set {
         Set { runtime: Arc::clone(&self.0.runtime), modules: Arc::clone(&self.0.modules), plugins }
     }
 
-    async fn compile(&self, bytes: Vec<u8>) -> Result<Arc<Plugin>, String> {
+    pub(crate) async fn compile(&self, bytes: Vec<u8>) -> Result<Arc<Plugin>, String> {
         let runtime = Arc::clone(&self.0.runtime);
         let compiled = tokio::task::spawn_blocking(move || {
             let turns = runtime.settings.limits.turns(runtime.cores);
@@ -359,11 +269,14 @@ impl PluginHost {
         compiled.map_err(|error| format!("compiling stopped: {error}"))?.map(Arc::new)
     }
 
-    /// Whether the operator accepts this very component.
-    fn accept(&self, plugin: &Plugin) -> Result<(), LoadError> {
+    /// Whether the operator accepts this very component; one that came with the server is accepted.
+    pub(crate) fn accept(&self, plugin: &Plugin) -> Result<(), LoadError> {
         let settings = &self.0.runtime.settings;
         let name = &plugin.manifest.name;
-        if settings.digests.get(name) == Some(&plugin.digest) {
+        let shipped = self.0.shipped.lock().unwrap_or_else(PoisonError::into_inner);
+        if settings.digests.get(name) == Some(&plugin.digest)
+            || shipped.get(name).is_some_and(|shipped| shipped.digest == plugin.digest)
+        {
             return Ok(());
         }
         if settings.allow_unsigned {
@@ -381,7 +294,7 @@ impl PluginHost {
         )))
     }
 
-    fn remember(&self, plugin: &Arc<Plugin>) {
+    pub(crate) fn remember(&self, plugin: &Arc<Plugin>) {
         let mut known = self.0.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(plugin.digest.clone(), Arc::clone(plugin));
     }
@@ -409,33 +322,23 @@ impl PluginHost {
         Ok(watcher)
     }
 
-    async fn by_digest(&self, digest: &str) -> Result<Arc<Plugin>, String> {
+    /// The component with this digest.
+    pub(crate) async fn by_digest(&self, digest: &str) -> Result<Arc<Plugin>, LoadError> {
         let known = self.0.by_digest.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
         if let Some(plugin) = known {
             return Ok(plugin);
         }
-        let found = self.0.store.get::<PluginRecord>(digest).await.map_err(|error| error.to_string())?;
-        let record = found.ok_or_else(|| format!("the plugin with digest {digest} is gone"))?.record;
-        let bytes = STANDARD.decode(record.component).map_err(|error| error.to_string())?;
-        // Only what was accepted is in the store.
-        let plugin = self.compile(bytes).await?;
+        let refused = |reason: String| LoadError::Refused(reason);
+        let found = self.0.store.get::<PluginRecord>(digest).await?;
+        let record = found.ok_or_else(|| refused(format!("the plugin with digest {digest} is gone")))?.record;
+        let bytes = STANDARD.decode(record.component).map_err(|error| refused(error.to_string()))?;
+        if agamid_core::secret::sha256_hex(&bytes) != digest {
+            return Err(refused(format!("what is stored under the digest {digest} is something else")));
+        }
+        let plugin = self.compile(bytes).await.map_err(refused)?;
         self.remember(&plugin);
         Ok(plugin)
     }
-}
-
-fn status(plugin: &Plugin) -> PluginStatus {
-    PluginStatus {
-        name: plugin.manifest.name.clone(),
-        version: plugin.manifest.version.clone(),
-        digest: plugin.digest.clone(),
-        interfaces: plugin.interfaces.keys().cloned().collect(),
-    }
-}
-
-/// `1.2.3` as numbers, to tell which of two versions is newer.
-fn release(version: &str) -> Vec<u64> {
-    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 
 /// Why a component was not put into service.
@@ -458,12 +361,23 @@ impl Routines for PluginHost {
         Box::pin(async move {
             let mut plugins = BTreeMap::new();
             for (name, digest) in pins {
-                let plugin =
-                    self.by_digest(digest).await.map_err(|reason| CallError::new("unavailable", reason))?;
+                let plugin = self.by_digest(digest).await;
+                let plugin = plugin.map_err(|error| CallError::new("unavailable", error.to_string()))?;
                 plugins.insert(name.clone(), plugin);
             }
             let set: Arc<dyn RoutineSet> = Arc::new(self.set(plugins));
             Ok(set)
+        })
+    }
+
+    fn record(&self) -> &'static str {
+        InServiceRecord::KIND
+    }
+
+    fn adopt(&self) -> BoxFuture<'_, Result<(), CallError>> {
+        Box::pin(async move {
+            let adopted = PluginHost::adopt(self).await;
+            adopted.map_err(|error| CallError::new("unavailable", error.to_string()))
         })
     }
 

@@ -60,9 +60,18 @@ impl Changes {
     /// Waits until records of this type may have changed: at news of them, and after `patience` in any case, for news
     /// can be lost. False when the store has gone.
     pub async fn of<R: Record>(&mut self, patience: Duration) -> bool {
+        self.of_any(&[R::KIND], patience).await
+    }
+
+    /// As [`Self::of`], of several kinds.
+    pub async fn of_any(&mut self, kinds: &[&str], patience: Duration) -> bool {
         let news = async {
             while let Some(change) = self.next().await {
-                if change.concerns::<R>() {
+                let concerned = match &change {
+                    Change::Record { kind, .. } => kinds.contains(&kind.as_str()),
+                    Change::Unknown => true,
+                };
+                if concerned {
                     return true;
                 }
             }

@@ -91,7 +91,17 @@ pub(crate) fn stale<'a>(
                  them, or a newer one"
             )));
         }
-        if recorded != Some(Recorded::of(kind)) {
+        let known = Recorded::of(kind);
+        let more = recorded.iter().filter(|recorded| recorded.schema == kind.schema);
+        let more = more.flat_map(|recorded| &recorded.indexes).find(|index| !known.indexes.contains(index));
+        if let Some(index) = more {
+            let name = kind.name;
+            return Err(StoreError::Open(format!(
+                "its {name} records have the index {index:?}, which this server does not know: run the version that \
+                 wrote them, or a newer one"
+            )));
+        }
+        if recorded != Some(known) {
             stale.push(kind);
         }
     }

@@ -88,7 +88,10 @@ impl Store {
             _ => {
                 let allowed = "allowed are \"memory:\" (lost at exit), \"sled:DIRECTORY\" and \
                                \"postgres://USER@HOST/DATABASE\"";
-                return Err(StoreError::Open(format!("{:?} is no store address: {allowed}", options.url)));
+                // What stands behind the scheme may hold a password.
+                let shown = options.url.split_once("://").map(|(scheme, _)| format!("{scheme}://…"));
+                let shown = shown.unwrap_or(options.url);
+                return Err(StoreError::Open(format!("{shown:?} is no store address: {allowed}")));
             }
         };
         // An embedded store is nearer than any Redis.
@@ -223,14 +226,12 @@ impl Store {
     /// `Conflict` and `Invalid`: nothing was written. `Unavailable`: it is not known whether it was.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         self.check_kinds(&batch)?;
-        let touched = batch.all_touched();
+        let touched = Touched { cache: &self.cache, places: batch.all_touched() };
         let committed = self.backend.commit(batch).await;
-        for (kind, key) in &touched {
-            self.cache.changed(kind, key);
-        }
         if let Some(redis) = &self.redis {
-            redis.remove(&touched).await;
+            redis.remove(&touched.places).await;
         }
+        drop(touched);
         committed
     }
 
@@ -306,6 +307,20 @@ impl Store {
     /// `Unavailable`.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.backend.close().await
+    }
+}
+
+/// What a commit may have changed: forgotten when it is over, and also where whoever asked for it does not wait.
+struct Touched<'a> {
+    cache: &'a Cache,
+    places: Vec<(&'static str, String)>,
+}
+
+impl Drop for Touched<'_> {
+    fn drop(&mut self) {
+        for (kind, key) in &self.places {
+            self.cache.changed(kind, key);
+        }
     }
 }
 

@@ -38,6 +38,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agamid_core::time::Timestamp;
 use agamid_core::{BoxFuture, Env, id};
 use deadpool::managed::{Object, Pool, PoolError, TimeoutType};
 use tokio::sync::mpsc;
@@ -59,6 +60,10 @@ use connect::Lanes;
 use failure::Failure;
 use flight::Value;
 use table::Table;
+
+/// What was used must be remembered for as long as any node takes it for unexpired: their clocks may differ by so many
+/// milliseconds.
+const SKEW: i64 = 5 * 60 * 1000;
 
 /// How many expired records one statement of a sweep removes.
 const SWEEP_STEP: usize = 500;
@@ -150,14 +155,14 @@ impl Inner {
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
         let now = self.env.now();
         let mut removed = 0;
-        let mut statements: Vec<Arc<str>> =
-            self.tables.values().map(|table| Arc::clone(&table.sql.sweep)).collect();
-        statements.push(one_time::SWEEP.into());
-        for statement in statements {
+        let mut statements: Vec<(Arc<str>, Timestamp)> =
+            self.tables.values().map(|table| (Arc::clone(&table.sql.sweep), now)).collect();
+        statements.push((one_time::SWEEP.into(), Timestamp(now.0.saturating_sub(SKEW))));
+        for (statement, ended) in statements {
             while removed < limit {
                 let step = SWEEP_STEP.min(limit - removed);
                 let limit = i64::try_from(step).unwrap_or(i64::MAX);
-                let rows = self.rows(&statement, &[Box::new(now.0), Box::new(limit)]).await?;
+                let rows = self.rows(&statement, &[Box::new(ended.0), Box::new(limit)]).await?;
                 let count = rows.first().map(|row| row.try_get::<_, i64>(0)).transpose();
                 let count = count.map_err(|error| Failure::from(error).into_store_error())?;
                 let swept = usize::try_from(count.unwrap_or(0)).unwrap_or(0);

@@ -140,6 +140,52 @@ async fn a_unique_value_of_an_index_with_many_has_one_holder(bench: Bench) {
     assert_eq!(holder("2").await, ["d"]);
 }
 
+async fn what_an_expired_record_held_is_free_however_it_goes(bench: Bench) {
+    let commit = async |batch: Batch| bench.store.commit(batch).await.map(drop);
+    commit(Batch::new().put(&chipped("a", &["chip 1"]).ending_in(10), Expect::Any)).await.unwrap();
+    commit(Batch::new().put(&chipped("b", &["chip 2"]).ending_in(10), Expect::Any)).await.unwrap();
+    bench.pass(20);
+    // It goes because its name is taken, or because somebody makes sure that it is not there.
+    let mut namesake = Pet::new("c", "a");
+    namesake.tags = Vec::new();
+    commit(Batch::new().put(&namesake, Expect::Any)).await.unwrap();
+    commit(Batch::new().require::<Pet>("b", Expect::Absent)).await.unwrap();
+    commit(Batch::new().put(&chipped("d", &["chip 1", "chip 2"]), Expect::Any)).await.unwrap();
+}
+
+async fn a_record_that_is_renewed_while_its_value_is_claimed_is_not_lost(bench: Bench) {
+    for n in 0..60 {
+        let (holder, other, chip) = (format!("h{n}"), format!("x{n}"), format!("chip {n}"));
+        bench.put(&chipped(&holder, &[&chip]).ending_in(-5)).await;
+        let renew = |id: &str| {
+            let (store, pet) = (bench.store.clone(), chipped(id, &[&chip]));
+            tokio::spawn(async move { store.commit(Batch::new().put(&pet, Expect::Any)).await })
+        };
+        let (first, second) = (renew(&holder), renew(&other));
+        let (first, second) = (first.await.unwrap().is_ok(), second.await.unwrap().is_ok());
+        assert_eq!(u8::from(first) + u8::from(second), 1, "{n}: one of them has the chip");
+        assert_eq!(
+            (bench.version(&holder).await.is_some(), bench.version(&other).await.is_some()),
+            (first, second)
+        );
+    }
+}
+
+async fn a_record_that_is_made_while_it_is_deleted_has_its_entries(bench: Bench) {
+    for n in 0..60 {
+        let (id, chip) = (format!("k{n}"), format!("chip {n}"));
+        let (store, key) = (bench.store.clone(), id.clone());
+        let delete =
+            tokio::spawn(async move { store.commit(Batch::new().delete::<Pet>(&key, Expect::Any)).await });
+        let (store, pet) = (bench.store.clone(), chipped(&id, &[&chip]));
+        let put = tokio::spawn(async move { store.commit(Batch::new().put(&pet, Expect::Any)).await });
+        delete.await.unwrap().unwrap();
+        put.await.unwrap().unwrap();
+        let found = bench.store.find::<Pet>("chip", &n.to_string()).await.unwrap().len();
+        assert_eq!(bench.version(&id).await.is_some(), found == 1, "{n}");
+    }
+}
+
 async fn fifty_racing_for_a_unique_value_among_many_make_one_holder(bench: Bench) {
     let tries = (0..50).map(|n| {
         let store = bench.store.clone();
@@ -372,6 +418,9 @@ on_every_backend! {
     a_unique_value_has_one_holder
     a_unique_value_is_free_after_change_or_delete_in_the_same_batch_too
     a_unique_value_of_an_index_with_many_has_one_holder
+    what_an_expired_record_held_is_free_however_it_goes
+    a_record_that_is_renewed_while_its_value_is_claimed_is_not_lost
+    a_record_that_is_made_while_it_is_deleted_has_its_entries
     fifty_racing_for_a_unique_value_among_many_make_one_holder
     fifty_racing_for_one_version_make_one_winner
     fifty_racing_for_one_unique_value_make_one_holder

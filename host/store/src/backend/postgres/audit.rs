@@ -42,6 +42,15 @@ const MOVE_END: &str = "
         WHERE c.sequence = $4 RETURNING 1)
     SELECT 1 / count(*) FROM done";
 
+/// All chains, also those whose end was taken away; from one to the next by the key, for there are many links.
+const CHAINS: &str = "
+    WITH RECURSIVE link (chain) AS (
+        (SELECT chain FROM audit ORDER BY chain LIMIT 1)
+        UNION ALL
+        SELECT (SELECT a.chain FROM audit a WHERE a.chain > link.chain ORDER BY a.chain LIMIT 1)
+        FROM link WHERE link.chain IS NOT NULL)
+    SELECT chain FROM link WHERE chain IS NOT NULL UNION SELECT chain FROM audit_chain ORDER BY 1";
+
 /// How many links are read in one go.
 const STEP: i64 = 1000;
 
@@ -118,8 +127,7 @@ pub(super) fn link(chain: &str, row: &Row, first: usize) -> Result<(u64, Link), 
 
 impl Inner {
     pub(super) async fn audit_chains(&self) -> Result<Vec<String>, StoreError> {
-        let sql: Arc<str> =
-            "SELECT chain FROM audit_chain UNION SELECT DISTINCT chain FROM audit ORDER BY 1".into();
+        let sql: Arc<str> = CHAINS.into();
         let rows = self.rows(&sql, &[]).await?;
         rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(unreadable)
     }

@@ -141,11 +141,13 @@ impl<'a> Plan<'a> {
             (failure.taken(), purpose)
             && let Ok(table) = inner.table(document.kind)
         {
-            let steps = table.free_expired(&index, document, inner.env.now());
+            let holders = table.holders(&index, document);
             let kind = document.kind;
-            let name = index.strip_prefix(&format!("u_{kind}_")).unwrap_or("(many)");
+            let many = document.indexes.iter().find(|entry| entry.many && entry.unique);
+            let many = many.map_or("(unknown)", |entry| entry.index);
+            let name = index.strip_prefix(&format!("u_{kind}__")).unwrap_or(many);
             let reason = format!("unique index {name}: another record has this value");
-            return Stopped::Taken { steps, conflict: conflict(kind, &document.key, reason) };
+            return Stopped::Taken { kind, holders, conflict: conflict(kind, &document.key, reason) };
         }
         Stopped::Failed(failure)
     }
@@ -155,9 +157,10 @@ impl<'a> Plan<'a> {
 enum Stopped {
     Again,
     Refused,
-    /// A unique value has a holder. If it has expired, these steps free the value.
+    /// A unique value has a holder; these steps say who.
     Taken {
-        steps: Vec<Step>,
+        kind: &'static str,
+        holders: Vec<Step>,
         conflict: StoreError,
     },
     Failed(Failure),
@@ -172,7 +175,8 @@ fn unmet(operation: &Operation) -> StoreError {
             (*kind, key.as_str(), *expect)
         }
         Operation::Issue(record) => {
-            return conflict("one_time", &record.hash, "this value was issued before");
+            let key = format!("{}:{}", record.purpose.name(), record.hash);
+            return conflict(rules::ONE_TIME, &key, "this value was issued before");
         }
         Operation::Consume(consume) => (rules::ONE_TIME, consume.hash.as_str(), Any),
     };
@@ -243,14 +247,31 @@ impl Inner {
             Err(Stopped::Refused) => Ok(Outcome::Refused),
             Err(Stopped::Again) => Ok(Outcome::Again),
             Err(Stopped::Failed(failure)) => Err(failure),
-            Err(Stopped::Taken { steps, conflict }) => {
-                let mut freed = 0;
-                for step in steps {
-                    freed += lane.query(&step.sql, &step.values).await?.len();
+            Err(Stopped::Taken { kind, holders, conflict }) => self.free(lane, kind, holders, conflict).await,
+        }
+    }
+
+    /// Takes a unique value from holders that have expired, or are gone by now: then the flight may be tried again.
+    async fn free(
+        &self,
+        lane: &mut Lane,
+        kind: &'static str,
+        holders: Vec<Step>,
+        conflict: StoreError,
+    ) -> Result<Outcome, Failure> {
+        let (table, now) = (self.table(kind)?, self.env.now());
+        let mut stays = false;
+        for holder in holders {
+            for row in lane.query(&holder.sql, &holder.values).await? {
+                let key: String = row.try_get(0)?;
+                match fly(lane, Begin::New, &table.clear_expired(&key, now)).await {
+                    Ok(landed) => stays |= landed.iter().skip(1).all(Vec::is_empty),
+                    Err((_, failure)) if failure.is_collision() => {}
+                    Err((_, failure)) => return Err(failure),
                 }
-                if freed > 0 { Ok(Outcome::Again) } else { Err(conflict.into()) }
             }
         }
+        if stays { Err(conflict.into()) } else { Ok(Outcome::Again) }
     }
 
     /// A consumption was refused: says each outcome, burns what is to burn, and writes the refusal. `None` when by now
@@ -259,7 +280,13 @@ impl Inner {
         let now = self.env.now();
         lane.open("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         let consumes = rules::consumes(batch);
-        let consumptions = self.outcomes(lane, &consumes, now).await?;
+        let consumptions = match self.outcomes(lane, &consumes, now).await {
+            Err(failure) if failure.is_collision() => {
+                lane.settle("ROLLBACK").await?;
+                return Ok(None);
+            }
+            consumptions => consumptions?,
+        };
         let committed = Committed { consumptions };
         if committed.accepted() {
             lane.settle("ROLLBACK").await?;
@@ -281,13 +308,17 @@ impl Inner {
                 lane.settled();
                 Ok(Some(committed))
             }
+            // Perhaps not even sent: the lane stays unsettled, and is not used again.
+            Err(Stopped::Failed(failure)) if !failure.is_ours() => Err(failure),
             Err(stopped) => {
                 // The flight's own COMMIT has rolled everything back.
                 lane.settled();
                 match stopped {
                     Stopped::Again | Stopped::Refused => Ok(None),
-                    Stopped::Taken { conflict, .. } => Err(conflict.into()),
                     Stopped::Failed(failure) => Err(failure),
+                    Stopped::Taken { kind, holders, conflict } => {
+                        self.free(lane, kind, holders, conflict).await.map(|_| None)
+                    }
                 }
             }
         }

@@ -83,9 +83,12 @@ impl Connector {
              SET idle_in_transaction_session_timeout = {limit};
              SELECT set_config('synchronous_commit', 'on', false)
              WHERE current_setting('synchronous_commit', true) = 'off'",
-            limit = self.timeout.as_millis()
+            // The server gives up first, so that nothing is still under way where we stopped waiting.
+            limit = self.timeout.as_millis() * 4 / 5
         );
         lane.client.batch_execute(&settings).await?;
+        // Where the server can, it also gives up when we are gone; where it can't, nothing rests on it.
+        let _unknown = lane.client.batch_execute("SET client_connection_check_interval = '1s'").await;
         Ok(lane)
     }
 
@@ -143,7 +146,8 @@ fn address(options: &StoreOptions) -> Result<Config, StoreError> {
     }
     let url = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
     let mut config: Config = url.parse().map_err(|error: Error| refused(said(&error)))?;
-    let local = config.get_hosts().iter().all(is_local);
+    let local =
+        config.get_hosts().iter().all(is_local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     config.ssl_mode(match mode.as_deref() {
         Some("disable") => SslMode::Disable,
         None if local => SslMode::Disable,
@@ -160,7 +164,9 @@ fn address(options: &StoreOptions) -> Result<Config, StoreError> {
     if let Some(password) = &options.password {
         config.password(password.expose());
     }
-    config.connect_timeout(options.timeout).application_name("agamid");
+    // All hosts together must fit in the time that a connection may take.
+    let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1);
+    config.connect_timeout(options.timeout / (hosts + 1)).application_name("agamid");
     config
         .keepalives_idle(Duration::from_secs(15))
         .keepalives_interval(Duration::from_secs(5))

@@ -43,6 +43,11 @@ impl Failure {
         self.state() == Some(&SqlState::DIVISION_BY_ZERO)
     }
 
+    /// Found by us, not by the database.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self, Failure::Store(_))
+    }
+
     /// Another record holds a unique value; the index that says so.
     pub(super) fn taken(&self) -> Option<String> {
         match self {
@@ -82,7 +87,11 @@ impl Failure {
 
     /// Whether the lane must not be used again.
     pub(super) fn breaks_lane(&self) -> bool {
-        matches!(self, Failure::Silence(_)) || self.is_lost_connection()
+        // A server that only reads now may be a primary no more; a transaction that was left open must not be met.
+        let spoilt = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::IN_FAILED_SQL_TRANSACTION];
+        matches!(self, Failure::Silence(_))
+            || self.is_lost_connection()
+            || self.state().is_some_and(|state| spoilt.contains(state))
     }
 
     pub(super) fn into_store_error(self) -> StoreError {

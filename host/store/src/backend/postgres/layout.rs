@@ -91,7 +91,7 @@ async fn make(
     let mut statements = vec![ABOUT.to_owned(), one_time::LAYOUT.to_owned(), audit::LAYOUT.to_owned()];
     for kind in missing {
         let Some(table) = tables.get(kind.name) else { continue };
-        statements.push(tables_of(table));
+        statements.extend(tables_of(table));
     }
     statements.push(record("format", FORMAT));
     for statement in statements {
@@ -118,40 +118,47 @@ fn record(name: &str, value: &str) -> String {
     )
 }
 
-/// The tables of a kind.
-fn tables_of(table: &Table) -> String {
+/// The tables of a kind, statement by statement: none of them holds the locks of another.
+fn tables_of(table: &Table) -> Vec<String> {
     let kind = table.kind;
-    let mut sql = format!(
-        r#"CREATE TABLE IF NOT EXISTS r_{kind} (
-            key text COLLATE "C" PRIMARY KEY,
-            version bigint NOT NULL,
-            schema smallint NOT NULL,
-            expires_at bigint,
-            document json NOT NULL
-        );
-        CREATE INDEX IF NOT EXISTS e_{kind} ON r_{kind} (expires_at) WHERE expires_at IS NOT NULL;"#
-    );
+    let mut sql = vec![
+        format!(
+            r#"CREATE TABLE IF NOT EXISTS r_{kind} (
+                key text COLLATE "C" PRIMARY KEY,
+                version bigint NOT NULL,
+                schema smallint NOT NULL,
+                expires_at bigint,
+                document json NOT NULL
+            )"#
+        ),
+        format!("CREATE INDEX IF NOT EXISTS e_{kind} ON r_{kind} (expires_at) WHERE expires_at IS NOT NULL"),
+    ];
     for index in &table.columns {
         let name = index.name;
-        sql.push_str(&format!(r#"ALTER TABLE r_{kind} ADD COLUMN IF NOT EXISTS i_{name} text COLLATE "C";"#));
-        sql.push_str(&if index.unique {
-            format!("CREATE UNIQUE INDEX IF NOT EXISTS u_{kind}_{name} ON r_{kind} (i_{name});")
+        sql.push(format!(r#"ALTER TABLE r_{kind} ADD COLUMN IF NOT EXISTS i_{name} text COLLATE "C""#));
+        let (unique, shared) = (format!("u_{kind}__{name}"), format!("x_{kind}__{name}"));
+        if index.unique {
+            sql.push(format!("CREATE UNIQUE INDEX IF NOT EXISTS {unique} ON r_{kind} (i_{name})"));
+            sql.push(format!("DROP INDEX IF EXISTS {shared}"));
         } else {
-            format!("CREATE INDEX IF NOT EXISTS x_{kind}_{name} ON r_{kind} (i_{name}, key);")
-        });
+            sql.push(format!("CREATE INDEX IF NOT EXISTS {shared} ON r_{kind} (i_{name}, key)"));
+            sql.push(format!("DROP INDEX IF EXISTS {unique}"));
+        }
     }
     if !table.many.is_empty() {
-        sql.push_str(&format!(
-            r#"CREATE TABLE IF NOT EXISTS n_{kind} (
-                index text COLLATE "C" NOT NULL,
-                value text COLLATE "C" NOT NULL,
-                key text COLLATE "C" NOT NULL,
-                alone boolean NOT NULL,
-                PRIMARY KEY (index, value, key)
-            );
-            CREATE INDEX IF NOT EXISTS k_{kind} ON n_{kind} (key);
-            CREATE UNIQUE INDEX IF NOT EXISTS u_{kind} ON n_{kind} (index, value) WHERE alone;"#
-        ));
+        sql.extend([
+            format!(
+                r#"CREATE TABLE IF NOT EXISTS n_{kind} (
+                    index text COLLATE "C" NOT NULL,
+                    value text COLLATE "C" NOT NULL,
+                    key text COLLATE "C" NOT NULL,
+                    alone boolean NOT NULL,
+                    PRIMARY KEY (index, value, key)
+                )"#
+            ),
+            format!("CREATE INDEX IF NOT EXISTS k_{kind} ON n_{kind} (key)"),
+            format!("CREATE UNIQUE INDEX IF NOT EXISTS m_{kind} ON n_{kind} (index, value) WHERE alone"),
+        ]);
     }
     sql
 }

@@ -33,7 +33,7 @@ struct Ear {
     heard: mpsc::Receiver<String>,
 }
 
-async fn listen(connector: &Connector) -> Result<Ear, tokio_postgres::Error> {
+async fn connect(connector: &Connector) -> Result<Ear, tokio_postgres::Error> {
     let (client, mut connection) = connector.connect().await?;
     let (sender, heard) = mpsc::channel(1024);
     tokio::spawn(async move {
@@ -52,7 +52,6 @@ async fn listen(connector: &Connector) -> Result<Ear, tokio_postgres::Error> {
             }
         }
     });
-    client.batch_execute(LISTEN).await?;
     Ok(Ear { client, heard })
 }
 
@@ -62,21 +61,25 @@ pub(super) async fn start(
     node: String,
     cache: Arc<Cache>,
 ) -> Result<Option<JoinHandle<()>>, StoreError> {
-    let ear = match listen(&connector).await {
-        Ok(ear) => ear,
-        Err(error) if error.code().is_some() => {
-            tracing::warn!(event = "store.no_notifications", error = said(&error));
-            return Ok(None);
-        }
-        Err(error) => return Err(super::failure::unavailable(&error)),
-    };
+    let silent = |_| StoreError::Unavailable("the database does not answer".to_owned());
+    let ear = tokio::time::timeout(ALIVE, connect(&connector)).await.map_err(silent)?;
+    let ear = ear.map_err(|error| super::failure::unavailable(&error))?;
+    if let Err(error) = ear.client.batch_execute(LISTEN).await {
+        tracing::warn!(event = "store.no_notifications", error = said(&error));
+        return Ok(None);
+    }
     Ok(Some(tokio::spawn(async move {
         let mut ear = ear;
         loop {
             hear(&mut ear, &node, &cache).await;
             ear = loop {
                 tokio::time::sleep(PAUSE).await;
-                if let Ok(Ok(ear)) = tokio::time::timeout(ALIVE, listen(&connector)).await {
+                let again = async {
+                    let ear = connect(&connector).await?;
+                    ear.client.batch_execute(LISTEN).await?;
+                    Ok::<_, tokio_postgres::Error>(ear)
+                };
+                if let Ok(Ok(ear)) = tokio::time::timeout(ALIVE, again).await {
                     break ear;
                 }
             };

@@ -76,10 +76,11 @@ async fn step(
         steps.push(mark(&cursor, Cursor::text(kind, after)?));
     }
     let landed = fly(lane, Begin::Inside, &steps).await;
-    // The flight's own COMMIT has ended the transaction, either way.
-    lane.settled();
     match landed {
-        Ok(_) => Ok(rows.len()),
+        Ok(_) => {
+            lane.settled();
+            Ok(rows.len())
+        }
         Err((at, failure)) => Err(match (failure.taken(), keys.get(at)) {
             (Some(index), Some(key)) => taken(name, key, &index).into(),
             _ => failure,

@@ -44,9 +44,11 @@ impl Walk {
             values.push(Box::new(value));
             format!("${}", values.len())
         };
+        let is_many = |index: &str| table.many.iter().any(|many| many.name == index);
+        let key = if scan.index.is_some_and(is_many) { "n.key" } else { "r.key" };
         let (from, value) = match scan.index {
             None => (format!("r_{kind} r"), "r.key".to_owned()),
-            Some(index) if table.many.iter().any(|many| many.name == index) => (
+            Some(index) if is_many(index) => (
                 format!("n_{kind} n JOIN r_{kind} r ON r.key = n.key AND n.index = '{index}'"),
                 "n.value".to_owned(),
             ),
@@ -59,13 +61,13 @@ impl Walk {
         }
         match (after, scan.index) {
             (Some((_, key)), None) => conditions.push(format!("r.key > {}", add(key))),
-            (Some((at, key)), Some(_)) => {
-                conditions.push(format!("({value}, r.key) > ({}, {})", add(at), add(key)));
+            (Some((at, last)), Some(_)) => {
+                conditions.push(format!("({value}, {key}) > ({}, {})", add(at), add(last)));
             }
             (None, Some(_)) if scan.range.is_none() => conditions.push(format!("{value} IS NOT NULL")),
             (None, _) => {}
         }
-        let order = if scan.index.is_some() { format!("{value}, r.key") } else { value.clone() };
+        let order = if scan.index.is_some() { format!("{value}, {key}") } else { value.clone() };
         let conditions = conditions.join(" AND ");
         let sql = format!("SELECT {READ}, {value} FROM {from} WHERE {conditions} ORDER BY {order} LIMIT $2");
         Ok(Self { sql: sql.into(), values })

@@ -33,7 +33,9 @@ pub(super) struct Sql {
     delete_version: Arc<str>,
     require_version: Arc<str>,
     require_absent: [Arc<str>; 2],
+    delete_expired: Arc<str>,
     drop_entries: Arc<str>,
+    drop_orphans: Arc<str>,
     add_entries: Arc<str>,
     pub(super) lock: Arc<str>,
     pub(super) sweep: Arc<str>,
@@ -56,7 +58,9 @@ impl Table {
     pub(super) fn new(kind: &Kind) -> Result<Self, StoreError> {
         let name = |text: &str| {
             let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-            if plain && !text.is_empty() && text.len() <= 40 { Ok(()) } else { Err(text.to_owned()) }
+            // The names of tables and indexes are made of these, with `__` between, and must not be cut off.
+            let fits = !text.is_empty() && text.len() <= 28 && !text.contains("__") && !text.ends_with('_');
+            if plain && fits { Ok(()) } else { Err(text.to_owned()) }
         };
         let names = std::iter::once(kind.name).chain(kind.indexes.iter().map(|index| index.name));
         for text in names {
@@ -170,11 +174,7 @@ impl Table {
             Expect::Absent => self.require(steps, key, expect, now),
             Expect::Any => steps.push(Step::new(&self.sql.delete_any, vec![Box::new(key.to_owned())])),
         }
-        if !self.many.is_empty() {
-            let none = Vec::<String>::new();
-            let values: Vec<Value> = vec![Box::new(key.to_owned()), Box::new(none.clone()), Box::new(none)];
-            steps.push(Step::new(&self.sql.drop_entries, values));
-        }
+        self.drop_orphans(steps, key);
     }
 
     pub(super) fn require(&self, steps: &mut Vec<Step>, key: &str, expect: Expect, now: Timestamp) {
@@ -189,35 +189,46 @@ impl Table {
                 let [place, clear] = &self.sql.require_absent;
                 steps.push(Step::new(place, vec![Box::new(key.to_owned()), Box::new(now.0)]));
                 steps.push(Step::new(clear, vec![Box::new(key.to_owned())]));
+                self.drop_orphans(steps, key);
             }
         }
     }
 
-    /// What takes a unique value away from a record that has expired. `index` as the database names it.
-    pub(super) fn free_expired(&self, index: &str, document: &Document, now: Timestamp) -> Vec<Step> {
+    /// Reads the keys of those who hold a unique value of this document. `index` as the database names it.
+    pub(super) fn holders(&self, index: &str, document: &Document) -> Vec<Step> {
         let kind = self.kind;
-        let unique = |entry: &&crate::backend::Entry| entry.unique;
         let mut steps = Vec::new();
-        for entry in document.indexes.iter().filter(unique) {
-            let values: Vec<Value> = vec![Box::new(entry.value.clone()), Box::new(now.0)];
+        for entry in document.indexes.iter().filter(|entry| entry.unique) {
             let name = entry.index;
-            if !entry.many && index == format!("u_{kind}_{name}") {
-                let sql =
-                    format!("DELETE FROM r_{kind} WHERE i_{name} = $1 AND expires_at <= $2 RETURNING key");
-                steps.push(Step { sql: sql.into(), values });
-            } else if entry.many && index == format!("u_{kind}") {
-                let holder = format!(
-                    "SELECT r.key FROM n_{kind} n JOIN r_{kind} r USING (key)
-                     WHERE n.index = '{name}' AND n.value = $1 AND r.expires_at <= $2"
-                );
-                let sql = format!(
-                    "WITH gone AS (DELETE FROM r_{kind} WHERE key IN ({holder}) RETURNING key)
-                     DELETE FROM n_{kind} WHERE key IN (SELECT key FROM gone) RETURNING key"
-                );
-                steps.push(Step { sql: sql.into(), values });
-            }
+            let sql = if entry.many && index == format!("m_{kind}") {
+                format!("SELECT key FROM n_{kind} WHERE index = '{name}' AND value = $1 AND alone")
+            } else if !entry.many && index == format!("u_{kind}__{name}") {
+                format!("SELECT key FROM r_{kind} WHERE i_{name} = $1")
+            } else {
+                continue;
+            };
+            steps.push(Step { sql: sql.into(), values: vec![Box::new(entry.value.clone())] });
         }
         steps
+    }
+
+    /// Removes a record that has expired, with all that points to it. It is locked first: one that is being renewed
+    /// stays.
+    pub(super) fn clear_expired(&self, key: &str, now: Timestamp) -> Vec<Step> {
+        let key = || Box::new(key.to_owned());
+        let mut steps = vec![
+            Step::new(&self.sql.lock, vec![key()]),
+            Step::new(&self.sql.delete_expired, vec![key(), Box::new(now.0)]),
+        ];
+        self.drop_orphans(&mut steps, &key());
+        steps
+    }
+
+    /// Removes the entries of a record that is not there.
+    fn drop_orphans(&self, steps: &mut Vec<Step>, key: &str) {
+        if !self.many.is_empty() {
+            steps.push(Step::new(&self.sql.drop_orphans, vec![Box::new(key.to_owned())]));
+        }
     }
 }
 
@@ -292,6 +303,13 @@ impl Sql {
                 )),
                 format!("DELETE FROM {table} r WHERE r.key = $1").into(),
             ],
+            delete_expired: format!("DELETE FROM {table} WHERE key = $1 AND expires_at <= $2 RETURNING 1")
+                .into(),
+            drop_orphans: format!(
+                "DELETE FROM n_{kind} n WHERE n.key = $1 AND NOT EXISTS (SELECT 1 FROM {table} WHERE key = $1)
+                 RETURNING 1"
+            )
+            .into(),
             drop_entries: format!(
                 "DELETE FROM n_{kind} n WHERE n.key = $1 AND NOT EXISTS
                  (SELECT 1 FROM unnest($2::text[], $3::text[]) AS kept (index, value)

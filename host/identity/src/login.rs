@@ -8,7 +8,7 @@ use crate::{Identity, IdentityError, Person};
 impl Identity {
     /// The person, if login and password are right, and no lock holds: here, or in the directory that they came from. For
     /// unknown, disabled, password-less and locked people, and whatever their hash was imported from, a refusal is the same:
-    /// `None`, after the same hashes and one commit.
+    /// `None`, after the same hashes, lookups and one commit.
     pub async fn log_in(
         &self,
         organisation: &OrgId,

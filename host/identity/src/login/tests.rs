@@ -255,3 +255,16 @@ async fn a_person_changes_their_password_with_the_old_one_and_wrong_ones_count()
     }
     assert_eq!(change("battery staple", "something else").await, Changed::WrongPassword, "locked");
 }
+
+#[tokio::test]
+async fn who_has_no_password_here_can_not_make_one_by_changing_it() {
+    let house = house(IdentitySettings::default()).await;
+    let person = house.person("directory", None).await;
+    for old in ["", "wrong"] {
+        let changed =
+            house.identity.change_password(&person, old, "battery staple", &Origin::default()).await;
+        assert_eq!(changed.unwrap(), Changed::WrongPassword);
+    }
+    let all = house.identity.credentials.of_person(&crate::OrgScope::All, &person.id).await.unwrap();
+    assert!(all.is_empty());
+}

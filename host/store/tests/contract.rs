@@ -40,6 +40,9 @@ mod one_time;
 #[path = "contract/opening.rs"]
 mod opening;
 #[cfg(test)]
+#[path = "contract/partitions.rs"]
+mod partitions;
+#[cfg(test)]
 #[path = "contract/postgres.rs"]
 mod postgres;
 #[cfg(test)]

@@ -242,7 +242,9 @@ async fn with_a_wrong_password_or_no_right_to_write_there_is_no_redis() {
     server.command(&["ACL", "SETUSER", "reader", "on", ">word", "~*", "+@read"]).unwrap();
     let url = format!("{}?user=reader", server.url());
     assert!(!open_with(&url, "word", &sealer()).await.answers());
-    server.command(&["ACL", "SETUSER", "reader", "resetkeys", "~agamid:*", "+set", "+get", "+del"]).unwrap();
+    server
+        .command(&["ACL", "SETUSER", "reader", "resetkeys", "-@all", "~agamid:*", "+set", "+get", "+del"])
+        .unwrap();
     server
         .command(&["ACL", "SETUSER", "reader", "+incr", "+pexpire", "+pttl", "+time", "+multi", "+exec"])
         .unwrap();

@@ -23,7 +23,7 @@ fn everywhere(browser: &Browser, nodes: &[Server]) -> Vec<Browser> {
 
 /// Waits until something is so; answers how long that took. The bound is generous: it tells "soon" from "never", the
 /// figures are printed.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(20) {
         if is_so().await {

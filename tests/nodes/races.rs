@@ -123,7 +123,8 @@ async fn a_step_of_a_flow_a_callback_and_an_outcome_are_taken_by_one() {
     let at = everywhere(&browser, &cluster.nodes);
     let request = Request::new(node).with("acr_values", "agama_acme.it");
     crate::nodes::until("the flow is everywhere", async || {
-        let pages = join_all(at.iter().map(|browser| browser.open(&request.url(node)))).await;
+        let url = request.url(node);
+        let pages = join_all(at.iter().map(|browser| browser.open(&url))).await;
         pages.iter().all(|page| page.has("<h1>Here</h1>"))
     })
     .await;

@@ -99,7 +99,7 @@ impl Load {
 
     /// What it all came to.
     pub(crate) fn settle(&self, experiment: &str) {
-        std::mem::take(&mut self.journal.lock().unwrap().figures).settle(experiment);
+        self.figures(std::mem::take).settle(experiment);
     }
 
     fn goes_on(&self) -> bool {
@@ -213,7 +213,7 @@ impl Load {
                 self.wrong(format!("authorize: {status} {location}: the session is lost"));
                 continue;
             };
-            match self.redeem(self.node(writer, turn + 1), &code).await {
+            let access = match self.redeem(self.node(writer, turn + 1), &code).await {
                 Said::Answer(200, tokens, _) => {
                     let mut journal = self.journal.lock().unwrap();
                     let token = text(&tokens, "refresh_token");
@@ -223,9 +223,23 @@ impl Load {
                         journal.refresh.push(token)
                     }
                     journal.figures.acknowledged += 1;
+                    text(&tokens, "access_token")
                 }
-                Said::Answer(status, body, _) => self.wrong(format!("redeem: {status} {body}")),
-                Said::Nothing => self.journal.lock().unwrap().unsure.push(code),
+                Said::Answer(status, body, _) => {
+                    self.wrong(format!("redeem: {status} {body}"));
+                    continue;
+                }
+                Said::Nothing => {
+                    self.journal.lock().unwrap().unsure.push(code);
+                    continue;
+                }
+            };
+            // Another writer may have revoked the login in the meantime.
+            let get = self.node(writer, turn).get(format!("{}/oauth2/userinfo", self.issuer));
+            if let Said::Answer(status, ..) = self.ask("userinfo", get.bearer_auth(access)).await
+                && ![200, 401].contains(&status)
+            {
+                self.wrong(format!("userinfo: {status}"));
             }
         }
     }

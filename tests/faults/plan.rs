@@ -54,6 +54,18 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// Adds those of another run.
+    pub(crate) fn absorb(&mut self, more: Self) {
+        self.acknowledged += more.acknowledged;
+        self.refused += more.refused;
+        self.unanswered += more.unanswered;
+        self.lost += more.lost;
+        self.revived += more.revived;
+        self.twice += more.twice;
+        self.wrong.extend(more.wrong);
+        self.recoveries.extend(more.recoveries);
+    }
+
     /// The longest recovery, and the median one.
     fn recovery(&self) -> (u128, u128) {
         let mut all: Vec<u128> = self.recoveries.iter().map(Duration::as_millis).collect();

@@ -226,6 +226,11 @@ async fn logins_under_way_survive_a_node_that_is_killed_under_load() {
     kill(&mut cluster, 0);
     let answered = sent.await.unwrap().into_iter().filter(|answered| *answered).count();
     println!("{answered} of 10 were answered before the node died");
+    for (at, page) in half_way.iter().take(10) {
+        // Where the login stood, where it stands, or that the dead node's work is waited for: never that it is over.
+        let shown = at[1].get(page.url.as_str()).await;
+        assert!([200, 202, 303].contains(&shown.status), "{} {}", shown.status, shown.body);
+    }
     for (at, page) in half_way.iter().skip(10) {
         let form = page.form().with("login", "alice").with("password", "demo-alice-123");
         let mut end = at[1].submit(&form).await;

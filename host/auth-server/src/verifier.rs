@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::AuthServer;
 use crate::client::Client;
-use crate::error::OauthError;
+use crate::error::{Code, OauthError};
 use crate::scope::is_administrative;
 use crate::token::{AccessToken, TokenFamily, access_token_hash};
 
@@ -132,7 +132,10 @@ pub fn refusal(refused: &TokenRefusal) -> Response {
         TokenRefusal::InsufficientScope(scope) => {
             (StatusCode::FORBIDDEN, format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
         }
-        TokenRefusal::Unavailable => return (StatusCode::SERVICE_UNAVAILABLE, "try again").into_response(),
+        TokenRefusal::Unavailable => {
+            let reason = "the token can't be checked now; try again";
+            return OauthError::new(Code::TemporarilyUnavailable, reason).into_response();
+        }
     };
     let challenge = HeaderValue::from_str(&challenge).unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
     let headers = [

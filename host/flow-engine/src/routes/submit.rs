@@ -84,7 +84,8 @@ pub(super) async fn post(
             (_, TokenFits::Now) => return stale(&engine, &visit, run),
         }
     }
-    engine.over_page(&visit, None)
+    // Somebody still works on it, or died doing so: the page waits for that, and offers a new start at the end.
+    see_other(&format!("/flow/{id}/{path}"))
 }
 
 fn copy(found: &Versioned<RunRecord>) -> Versioned<RunRecord> {

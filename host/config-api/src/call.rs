@@ -35,7 +35,7 @@ pub(crate) struct Call {
     headers: HeaderMap,
 }
 
-impl<S: Sync> FromRequestParts<S> for Call {
+impl<S: Send + Sync> FromRequestParts<S> for Call {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {

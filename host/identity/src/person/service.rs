@@ -38,6 +38,8 @@ impl Persons {
         new: NewPerson,
         actor: &str,
     ) -> Result<Person, IdentityError> {
+        // One that is empty would pass for unchanged.
+        checked_username(&new.username)?;
         let bare = Person { administrator: new.administrator, ..self.bare(organisation, new.source) };
         let mut attributes = new.attributes;
         for (name, value) in [("given_name", new.given_name), ("family_name", new.family_name)] {

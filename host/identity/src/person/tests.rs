@@ -82,6 +82,20 @@ async fn search(identity: &Identity, scope: &OrgScope, attribute: &str, value: &
 }
 
 #[tokio::test]
+async fn nobody_is_without_a_username() {
+    let (identity, _, organisation) = identity().await;
+    let person = alice(&identity, &organisation).await;
+    for username in ["", "  ", "a\nb", "a\0", &"x".repeat(257)] {
+        let new = NewPerson { username: username.into(), ..NewPerson::default() };
+        let refused = identity.persons.create(&organisation.id, new, "test").await;
+        assert!(matches!(refused, Err(IdentityError::Username)), "{username:?}");
+        let changes = attributes(json!({ "username": username }));
+        let refused = identity.persons.update(&OrgScope::All, &person.id, &changes, None, ADMIN).await;
+        assert!(matches!(refused, Err(IdentityError::Username)), "{username:?}");
+    }
+}
+
+#[tokio::test]
 async fn of_fifty_who_write_a_unique_value_at_once_exactly_one_wins_and_the_others_are_told_which() {
     let (identity, _, organisation) = identity().await;
     let badge = json!({ "name": "badge", "type": "text", "unique": true });

@@ -145,7 +145,14 @@ pub(super) struct Items<'a> {
 
 impl Items<'_> {
     pub(super) fn next(&mut self) -> Result<Option<(u64, Item)>, StoreError> {
-        while let Some((number, read)) = self.lines.next()? {
+        loop {
+            let before = self.lines.sha.clone();
+            let Some((number, read)) = self.lines.next()? else { return Ok(None) };
+            if let Read::End { .. } = read
+                && to_hex(&before.finalize()) != self.file.sha256
+            {
+                return Err(self.lines.wrong("it changed while it was read"));
+            }
             if let Read::Item(item) = read
                 && let Some(about) = about(&item)
                 && self.file.last.get(&about).is_none_or(|last| *last == number)
@@ -154,7 +161,6 @@ impl Items<'_> {
                 return Ok(Some((number, item)));
             }
         }
-        Ok(None)
     }
 }
 

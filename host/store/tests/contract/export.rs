@@ -269,7 +269,7 @@ async fn every_altered_moved_or_missing_part_of_an_encrypted_file_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_passphrase_opens_its_file_and_a_short_or_other_one_is_refused() {
+async fn a_passphrase_opens_its_file_and_a_short_or_other_one_or_a_plain_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::memory().await;
     bench.put(&Pet::new("a", "rex")).await;
@@ -278,6 +278,12 @@ async fn a_passphrase_opens_its_file_and_a_short_or_other_one_is_refused() {
     assert_eq!(read(&bench, &path, &passphrase()).await.unwrap().summary().records, 1);
     let other = Protection::Passphrase(Secret::new("incorrect horse battery"));
     assert!(matches!(read(&bench, &path, &other).await, Err(StoreError::Invalid(_))));
+    write(&bench.store, &path, &Protection::Plaintext).await;
+    let plain = read(&bench, &path, &passphrase()).await.map(drop);
+    assert!(
+        matches!(&plain, Err(StoreError::Invalid(reason)) if reason.contains("not encrypted")),
+        "{plain:?}"
+    );
     let short = Protection::Passphrase(Secret::new("short"));
     assert!(matches!(bench.store.export(short).await, Err(StoreError::Invalid(_))));
 }

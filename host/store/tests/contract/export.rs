@@ -15,6 +15,8 @@ use agamid_store::{
     Store, StoreError,
 };
 
+use sha2::{Digest as _, Sha256};
+
 use crate::bench::{Bench, NOW, Pet, env_at, on_every_backend};
 
 fn passphrase() -> Protection {
@@ -324,4 +326,16 @@ async fn a_file_of_a_newer_schema_or_an_unknown_kind_is_refused() {
     let none = Store::open(reopened(Vec::new()), Env::system()).await.unwrap();
     let refused = none.import(&file, ImportOptions::default(), |_| {}).await;
     assert!(matches!(refused, Err(StoreError::Invalid(reason)) if reason.contains("\"pet\"")));
+    let path = folder.path().join("newer");
+    let text = std::fs::read_to_string(folder.path().join("file")).unwrap();
+    let newer = text.replace("\"schema\":1,\"expires_at\"", "\"schema\":8,\"expires_at\"");
+    let body = newer.rsplit_once("{\"end\"").unwrap().0;
+    let sha: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let counts = r#"{"records":1,"deleted":0,"links":0,"chains":0}"#;
+    std::fs::write(&path, format!("{body}{{\"end\":{{\"counts\":{counts},\"sha256\":\"{sha}\"}}}}\n"))
+        .unwrap();
+    let newer = read(&bench, &path, &Protection::Plaintext).await.unwrap();
+    let empty = Bench::memory().await;
+    let refused = empty.store.import(&newer, ImportOptions::default(), |_| {}).await;
+    assert!(matches!(refused, Err(StoreError::Schema { kind: "pet", found: 8, known: 1 })), "{refused:?}");
 }

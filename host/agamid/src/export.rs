@@ -206,7 +206,10 @@ impl Partial {
     }
 
     fn keep(mut self, target: &Path) -> Result<(), String> {
-        let moved = self.file.sync_all().and_then(|()| std::fs::hard_link(&self.path, target));
+        // A link never takes the place of a file that came meanwhile; not every file system has them.
+        let link = || std::fs::hard_link(&self.path, target);
+        let rename = |error| if target.exists() { Err(error) } else { std::fs::rename(&self.path, target) };
+        let moved = self.file.sync_all().and_then(|()| link().or_else(rename));
         moved.map_err(|error| format!("{}: {error}", target.display()))?;
         let _removed = std::fs::remove_file(&self.path);
         self.kept = true;

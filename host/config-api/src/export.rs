@@ -1,7 +1,7 @@
 //! `/config/v1/export`: everything in the store, as it is at one moment. What comes is plain: `agamid export --server`
 //! encrypts it where it is written.
 
-use agamid_store::{AuditEvent, Batch, Protection, StoreError};
+use agamid_store::{AuditEvent, Batch, Export, Protection, StoreError};
 use agamid_web::Problem;
 use axum::body::Body;
 use axum::extract::State;
@@ -29,7 +29,7 @@ pub(crate) async fn get(State(api): State<Api>, headers: HeaderMap) -> Response 
         Ok(export) => export,
         Err(error) => return failed(&error),
     };
-    let pieces = stream::unfold(export, async |mut export| {
+    let pieces = stream::unfold(export, |mut export: Export| async move {
         let piece = export.next().await?;
         if let Err(error) = &piece {
             tracing::error!(event = "store.export_failed", %error);

@@ -72,10 +72,10 @@ pub(crate) fn cursor_name(kind: &str) -> String {
 ///
 /// # Errors
 /// `Open` where a newer server has written: nothing must be changed then.
-pub(crate) fn stale<'a>(
-    kinds: &'a [Kind],
+pub(crate) fn stale(
+    kinds: &[Kind],
     about: impl Fn(&str) -> Result<Option<String>, StoreError>,
-) -> Result<Vec<&'a Kind>, StoreError> {
+) -> Result<Vec<&Kind>, StoreError> {
     let mut stale = Vec::new();
     for kind in kinds {
         let recorded = about(&kind_name(kind.name))?;

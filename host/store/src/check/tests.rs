@@ -62,7 +62,7 @@ async fn a_sound_store_has_no_findings() {
 #[tokio::test]
 async fn every_kind_of_damage_is_found_where_it_is() {
     let anna = keys::record("thing", "ANNA");
-    let damages: Vec<(&str, Vec<u8>, Option<Vec<u8>>, &str)> = vec![
+    let damages = vec![
         ("a record of other bytes", anna.clone(), Some(vec![0xff; 30]), "thing ANNA"),
         ("a missing entry", keys::entry("thing", "letter", "a", "ANNA"), None, "thing ANNA"),
         ("a missing unique value", keys::unique("thing", "name", "anna"), None, "thing ANNA"),

@@ -164,7 +164,11 @@ pub(super) fn open<R: BufRead + Send + 'static>(
     let refused = |reason: &str| StoreError::Invalid(reason.to_owned());
     let start = file.fill_buf().map_err(|error| StoreError::Invalid(error.to_string()))?;
     if start.first() == Some(&b'{') {
-        return Ok(Box::new(file));
+        // A file that anybody could have written must not pass for one that only the key's holder could.
+        return match protection {
+            Protection::Plaintext => Ok(Box::new(file)),
+            _ => Err(refused("it is not encrypted: say --plaintext if that is as it should be")),
+        };
     }
     let mut header = Vec::new();
     let read = (&mut file).take(200).read_until(b'\n', &mut header);

@@ -93,8 +93,7 @@ impl Store {
             ));
         };
         let kinds: HashMap<String, Kind> = kinds.iter().map(|kind| (kind.name.to_owned(), *kind)).collect();
-        for kind in &file.manifest.kinds {
-            let (name, schema) = (&kind.name, kind.schema);
+        for (name, &schema) in file.kinds.iter().filter(|(name, _)| *name != ONE_TIME) {
             match kinds.get(name) {
                 Some(known) if known.schema >= schema => {}
                 Some(known) => {
@@ -183,7 +182,7 @@ impl Reader<'_> {
             let document = Document { kind: ONE_TIME, key, schema, indexes: Vec::new(), expires_at, body };
             return Ok(Loaded::Record { document, version });
         }
-        let unknown = || StoreError::Invalid(format!("the kind {kind:?} is not in the file's first line"));
+        let unknown = || StoreError::Invalid(format!("the kind {kind:?} is not known"));
         let known = self.kinds.get(&kind).ok_or_else(unknown)?;
         let document = layout::renewed(known, &key, schema, &body)?;
         Ok(Loaded::Record { document, version })

@@ -1,6 +1,6 @@
 //! A file that is an export: opened, and checked from the first byte to the last before anything of it counts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ pub struct ExportFile {
     pub(super) manifest: Manifest,
     pub(super) sha256: String,
     counts: Counts,
+    /// The kinds of its records, each with the highest schema.
+    pub(super) kinds: BTreeMap<String, u16>,
     /// The last line about each key that changed while the export ran. As large as there were such keys.
     last: HashMap<About, u64>,
 }
@@ -71,11 +73,16 @@ impl ExportFile {
             return Err(lines.wrong(&format!("it has format {found}, this version knows {FORMAT}")));
         }
         let (mut counts, mut last, mut changes) = (Counts::default(), HashMap::new(), false);
+        let mut kinds = BTreeMap::new();
         loop {
             let before = lines.sha.clone();
             match lines.next()? {
                 Some((number, Read::Item(item))) => {
                     counts.add(&item);
+                    if let Item::Record(kept) = &item {
+                        let schema = kinds.entry(kept.kind.clone()).or_default();
+                        *schema = kept.schema.max(*schema);
+                    }
                     match about(&item) {
                         Some(about) if changes => drop(last.insert(about, number)),
                         Some(_) => {}
@@ -91,7 +98,7 @@ impl ExportFile {
                     if lines.next()?.is_some() {
                         return Err(lines.wrong("something follows its end"));
                     }
-                    return Ok(Self { path, protection, env, manifest, sha256, counts, last });
+                    return Ok(Self { path, protection, env, manifest, sha256, counts, kinds, last });
                 }
                 Some((_, Read::Manifest(_))) => return Err(lines.wrong("a second beginning")),
                 None => {
@@ -145,7 +152,14 @@ pub(super) struct Items<'a> {
 
 impl Items<'_> {
     pub(super) fn next(&mut self) -> Result<Option<(u64, Item)>, StoreError> {
-        while let Some((number, read)) = self.lines.next()? {
+        loop {
+            let before = self.lines.sha.clone();
+            let Some((number, read)) = self.lines.next()? else { return Ok(None) };
+            if let Read::End { .. } = read
+                && to_hex(&before.finalize()) != self.file.sha256
+            {
+                return Err(self.lines.wrong("it changed while it was read"));
+            }
             if let Read::Item(item) = read
                 && let Some(about) = about(&item)
                 && self.file.last.get(&about).is_none_or(|last| *last == number)
@@ -154,7 +168,6 @@ impl Items<'_> {
                 return Ok(Some((number, item)));
             }
         }
-        Ok(None)
     }
 }
 

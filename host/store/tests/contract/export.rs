@@ -15,6 +15,8 @@ use agamid_store::{
     Store, StoreError,
 };
 
+use sha2::{Digest as _, Sha256};
+
 use crate::bench::{Bench, NOW, Pet, env_at, on_every_backend};
 
 fn passphrase() -> Protection {
@@ -269,7 +271,7 @@ async fn every_altered_moved_or_missing_part_of_an_encrypted_file_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_passphrase_opens_its_file_and_a_short_or_other_one_is_refused() {
+async fn a_passphrase_opens_its_file_and_a_short_or_other_one_or_a_plain_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::memory().await;
     bench.put(&Pet::new("a", "rex")).await;
@@ -278,6 +280,12 @@ async fn a_passphrase_opens_its_file_and_a_short_or_other_one_is_refused() {
     assert_eq!(read(&bench, &path, &passphrase()).await.unwrap().summary().records, 1);
     let other = Protection::Passphrase(Secret::new("incorrect horse battery"));
     assert!(matches!(read(&bench, &path, &other).await, Err(StoreError::Invalid(_))));
+    write(&bench.store, &path, &Protection::Plaintext).await;
+    let plain = read(&bench, &path, &passphrase()).await.map(drop);
+    assert!(
+        matches!(&plain, Err(StoreError::Invalid(reason)) if reason.contains("not encrypted")),
+        "{plain:?}"
+    );
     let short = Protection::Passphrase(Secret::new("short"));
     assert!(matches!(bench.store.export(short).await, Err(StoreError::Invalid(_))));
 }
@@ -318,4 +326,16 @@ async fn a_file_of_a_newer_schema_or_an_unknown_kind_is_refused() {
     let none = Store::open(reopened(Vec::new()), Env::system()).await.unwrap();
     let refused = none.import(&file, ImportOptions::default(), |_| {}).await;
     assert!(matches!(refused, Err(StoreError::Invalid(reason)) if reason.contains("\"pet\"")));
+    let path = folder.path().join("newer");
+    let text = std::fs::read_to_string(folder.path().join("file")).unwrap();
+    let newer = text.replace("\"schema\":1,\"expires_at\"", "\"schema\":8,\"expires_at\"");
+    let body = newer.rsplit_once("{\"end\"").unwrap().0;
+    let sha: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let counts = r#"{"records":1,"deleted":0,"links":0,"chains":0}"#;
+    std::fs::write(&path, format!("{body}{{\"end\":{{\"counts\":{counts},\"sha256\":\"{sha}\"}}}}\n"))
+        .unwrap();
+    let newer = read(&bench, &path, &Protection::Plaintext).await.unwrap();
+    let empty = Bench::memory().await;
+    let refused = empty.store.import(&newer, ImportOptions::default(), |_| {}).await;
+    assert!(matches!(refused, Err(StoreError::Schema { kind: "pet", found: 8, known: 1 })), "{refused:?}");
 }

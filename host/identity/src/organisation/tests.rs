@@ -89,8 +89,9 @@ async fn an_organisation_with_people_or_groups_stays_also_in_a_race() {
     assert_eq!(refused.to_string(), "the organisation can't be deleted: it has groups: delete them first");
     identity.groups.delete(&OrgScope::All, &group.id, "test").await.unwrap();
     identity.organisations.delete(&acme.id, "test").await.unwrap();
+    let new = NewPerson { username: "eve".into(), ..NewPerson::default() };
     assert!(matches!(
-        identity.persons.create(&acme.id, NewPerson::default(), "test").await,
+        identity.persons.create(&acme.id, new, "test").await,
         Err(IdentityError::NoOrganisation)
     ));
 }

@@ -29,16 +29,6 @@ pub(crate) enum Backend {
     Postgres,
 }
 
-impl Backend {
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name.trim() {
-            "sled" => Some(Self::Sled),
-            "postgres" => Some(Self::Postgres),
-            _ => None,
-        }
-    }
-}
-
 /// What to measure.
 pub(crate) struct Plan {
     pub(crate) binary: PathBuf,

@@ -25,7 +25,11 @@ async fn main() {
         .collect();
     let mut report = String::new();
     for name in variable("AGAMID_SCALE_STORES", "sled,postgres").split(',') {
-        let backend = Backend::parse(name).unwrap_or_else(|| panic!("{name:?}: sled or postgres"));
+        let backend = match name.trim() {
+            "sled" => Backend::Sled,
+            "postgres" => Backend::Postgres,
+            _ => panic!("{name:?}: sled or postgres"),
+        };
         let plan = Plan {
             binary: std::env::var("AGAMID_BIN").unwrap().into(),
             port: 19_600,

@@ -6,12 +6,15 @@ use agamid_store::testing::{PrivatePostgres, PrivateRedis};
 use crate::support::browser::{Browser, Request, Shown};
 use crate::support::server::{Server, free_ports};
 
-async fn page(server: &Server, browser: &Browser) -> Shown {
-    browser.open(&Request::new(server).with("prompt", "login").url(server)).await
+/// The form, in a browser that alice has never used: only such are counted by address.
+async fn begin(server: &Server) -> (Browser, Shown) {
+    let browser = Browser::new(server);
+    let page = browser.open(&Request::new(server).with("prompt", "login").url(server)).await;
+    (browser, page)
 }
 
 /// From the form to the code, with a wrong password first: what is counted is counted in Redis, where there is one.
-async fn log_in_from(browser: &Browser, page: &Shown) {
+async fn finish((browser, page): (Browser, Shown)) {
     let wrong = browser.submit(&page.form().with("login", "alice").with("password", "wrong")).await;
     assert!(wrong.has("Username or password is wrong."), "{}", wrong.body);
     let right = wrong.form().with("login", "alice").with("password", "demo-alice-123");
@@ -40,31 +43,31 @@ async fn a_login_goes_on_when_redis_hangs_or_dies_in_the_middle() {
     let password = folder.path().join("redis.password");
     std::fs::write(&password, PASSWORD).unwrap();
     let settings = [
+        ("AGAMID_LOG__LEVEL", "info".to_owned()),
         ("AGAMID_STORE__URL", postgres.database().unwrap()),
         ("AGAMID_STORE__REDIS_URL", redis.url()),
         ("AGAMID_STORE__REDIS_PASSWORD_FILE", password.display().to_string()),
     ];
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let server = Server::demo_with(folder.path(), free_ports(), &settings);
-    let browser = Browser::new(&server);
-    browser.sign_in(&server, &Request::new(&server), "alice").await;
-    let before = page(&server, &browser).await;
+    Browser::new(&server).sign_in(&server, &Request::new(&server), "alice").await;
+    let before = begin(&server).await;
     assert_eq!((times(&server, "redis.found"), times(&server, "redis.lost")), (1, 0));
 
     redis.signal("STOP").unwrap();
-    log_in_from(&browser, &before).await;
-    let between = page(&server, &browser).await;
+    finish(before).await;
+    let between = begin(&server).await;
     redis.signal("CONT").unwrap();
-    log_in_from(&browser, &between).await;
+    finish(between).await;
     until(|| times(&server, "redis.found") == times(&server, "redis.lost") + 1).await;
 
-    let before = page(&server, &browser).await;
+    let before = begin(&server).await;
     let lost = times(&server, "redis.lost");
     redis.kill().unwrap();
-    log_in_from(&browser, &before).await;
-    log_in_from(&browser, &page(&server, &browser).await).await;
+    finish(before).await;
+    finish(begin(&server).await).await;
     assert_eq!(times(&server, "redis.lost"), lost + 1, "said once");
     redis.start_again().unwrap();
     until(|| times(&server, "redis.found") == lost + 2).await;
-    log_in_from(&browser, &page(&server, &browser).await).await;
+    finish(begin(&server).await).await;
 }

@@ -26,9 +26,9 @@ fn number(name: &str, otherwise: u32) -> u32 {
 /// The short form unless `cargo xtask faults` says otherwise.
 pub(crate) fn plan() -> Plan {
     Plan {
-        rounds: number("AGAMID_FAULTS_ROUNDS", 10),
-        writers: number("AGAMID_FAULTS_WRITERS", 4) as usize,
-        repeats: number("AGAMID_FAULTS_REPEATS", 1),
+        rounds: number("FAULTS_ROUNDS", 10),
+        writers: number("FAULTS_WRITERS", 4) as usize,
+        repeats: number("FAULTS_REPEATS", 1),
     }
 }
 
@@ -88,7 +88,7 @@ impl Figures {
             self.wrong.len(),
         );
         println!("{row}");
-        if let Some(report) = std::env::var_os("AGAMID_FAULTS_REPORT") {
+        if let Some(report) = std::env::var_os("FAULTS_REPORT") {
             let _one = ONE.lock().unwrap();
             let mut file = std::fs::OpenOptions::new().append(true).create(true).open(report).unwrap();
             writeln!(file, "{row}").unwrap();

@@ -55,10 +55,10 @@ pub(crate) fn faults(root: &Path, plan: &Faults) -> Result<(), Failure> {
             .args(["test", "--package", "agamid-tests", "--test", "agamid", "--", &name])
             .args(["--nocapture", "--test-threads=1"])
             .env("AGAMID_BIN", binary)
-            .env("AGAMID_FAULTS_ROUNDS", plan.rounds.to_string())
-            .env("AGAMID_FAULTS_WRITERS", plan.writers.to_string())
-            .env("AGAMID_FAULTS_REPEATS", plan.repeats.to_string())
-            .env("AGAMID_FAULTS_REPORT", &report)
+            .env("FAULTS_ROUNDS", plan.rounds.to_string())
+            .env("FAULTS_WRITERS", plan.writers.to_string())
+            .env("FAULTS_REPEATS", plan.repeats.to_string())
+            .env("FAULTS_REPORT", &report)
             .current_dir(root),
     );
     let text = fs::read_to_string(&report).map_err(|error| format!("{}: {error}", report.display()))?;

@@ -44,6 +44,10 @@ impl Answer {
         url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
+    fn is_at_the_application(&self) -> bool {
+        self.url.starts_with(REDIRECT)
+    }
+
     /// The value of a hidden field.
     fn field(&self, name: &str) -> String {
         let marker = format!("name=\"{name}\" value=\"");
@@ -51,8 +55,11 @@ impl Answer {
         rest.split('"').next().unwrap().to_owned()
     }
 
-    /// A refusal that says what it is, and when to ask again.
+    /// A refusal that says what it is, and when to ask again; or the one that the application is told.
     fn is_clear_refusal(&self) -> bool {
+        if self.is_at_the_application() {
+            return self.parameter("error").as_deref() == Some("temporarily_unavailable");
+        }
         let json = self.header(header::CONTENT_TYPE) == "application/json";
         self.status == 503
             && !self.header(header::RETRY_AFTER).is_empty()
@@ -113,7 +120,7 @@ impl Visitor {
     /// Goes on from a page of a login.
     async fn go_on(&mut self, house: &House, mut page: Answer) -> Progress {
         for _ in 0..4 {
-            if let Some(code) = page.parameter("code").filter(|_| page.url.starts_with(REDIRECT)) {
+            if let Some(code) = page.parameter("code").filter(|_| page.is_at_the_application()) {
                 return self.redeem(house, code).await;
             }
             let fields: &[(&str, &str)] = if page.body.contains("name=\"password\"") {
@@ -308,6 +315,7 @@ async fn break_at(ground: &Ground, sound: &House, n: u64, fault: Fault) -> bool 
             let again = visitor.refresh(sound, token).await.stopped;
             assert!(again.is_none(), "{place}: who repeats a refresh gets its answer: {again:?}");
         }
+        (None, None) if stopped.is_at_the_application() => {}
         (None, None) => {
             // The browser reloads the page that failed: it is shown where the login stands, or that it is over.
             let reloaded = visitor.send(sound, &stopped.url, None).await;

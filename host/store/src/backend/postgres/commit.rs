@@ -141,11 +141,10 @@ impl<'a> Plan<'a> {
             (failure.taken(), purpose)
             && let Ok(table) = inner.table(document.kind)
         {
-            let holders = table.holders(&index, document);
+            let entry = table.entry_of(&index, document);
+            let holders = table.holders(entry, document);
             let kind = document.kind;
-            let many = document.indexes.iter().find(|entry| entry.many && entry.unique);
-            let many = many.map_or("(unknown)", |entry| entry.index);
-            let name = index.strip_prefix(&format!("u_{kind}__")).unwrap_or(many);
+            let name = entry.map_or("(of several)", |entry| entry.index);
             let reason = format!("unique index {name}: another record has this value");
             return Stopped::Taken { kind, holders, conflict: conflict(kind, &document.key, reason) };
         }

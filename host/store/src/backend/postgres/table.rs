@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::flight::{Step, Value};
-use crate::backend::Document;
+use crate::backend::{Document, Entry};
 use crate::batch::Expect;
 use crate::error::StoreError;
 use crate::record::{Index, Kind};
@@ -194,22 +194,37 @@ impl Table {
         }
     }
 
-    /// Reads the keys of those who hold a unique value of this document. `index` as the database names it.
-    pub(super) fn holders(&self, index: &str, document: &Document) -> Vec<Step> {
+    /// The unique entry that an index of the database is about. That of a partition has a name that says nothing.
+    pub(super) fn entry_of<'a>(&self, index: &str, document: &'a Document) -> Option<&'a Entry> {
         let kind = self.kind;
-        let mut steps = Vec::new();
-        for entry in document.indexes.iter().filter(|entry| entry.unique) {
-            let name = entry.index;
-            let sql = if entry.many && index == format!("m_{kind}") {
-                format!("SELECT key FROM n_{kind} WHERE index = '{name}' AND value = $1 AND alone")
-            } else if !entry.many && index == format!("u_{kind}__{name}") {
-                format!("SELECT key FROM r_{kind} WHERE i_{name} = $1")
+        document.indexes.iter().filter(|entry| entry.unique).find(|entry| {
+            if entry.many {
+                index == format!("m_{kind}")
             } else {
-                continue;
+                index == format!("u_{kind}__{}", entry.index)
+            }
+        })
+    }
+
+    /// Reads the keys of the other records that hold a unique value of this document: all of its values, or one.
+    pub(super) fn holders(&self, only: Option<&Entry>, document: &Document) -> Vec<Step> {
+        let kind = self.kind;
+        let concerned = |entry: &&Entry| entry.unique && only.is_none_or(|only| only.index == entry.index);
+        let steps = document.indexes.iter().filter(concerned).map(|entry| {
+            let name = entry.index;
+            let sql = if entry.many {
+                format!(
+                    "SELECT key FROM n_{kind} WHERE index = '{name}' AND value = $1 AND alone AND key <> $2"
+                )
+            } else {
+                format!("SELECT key FROM r_{kind} WHERE i_{name} = $1 AND key <> $2")
             };
-            steps.push(Step { sql: sql.into(), values: vec![Box::new(entry.value.clone())] });
-        }
-        steps
+            Step {
+                sql: sql.into(),
+                values: vec![Box::new(entry.value.clone()), Box::new(document.key.clone())],
+            }
+        });
+        steps.collect()
     }
 
     /// Removes a record that has expired, with all that points to it. It is locked first: one that is being renewed

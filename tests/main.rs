@@ -14,6 +14,7 @@ mod protocol;
 mod redis;
 mod reload;
 mod restart;
+#[expect(clippy::disallowed_methods, reason = "a measuring program: time is what it measures")]
 mod scale;
 #[cfg(test)]
 #[path = "scale/tests.rs"]

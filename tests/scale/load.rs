@@ -100,7 +100,7 @@ impl Loader {
             }
             let Some(samples) = running.join_next().await else { break };
             self.samples.extend(samples.unwrap());
-            if self.loaded % 50_000 == 0 {
+            if self.loaded.is_multiple_of(50_000) {
                 say(format!("  {} people", self.loaded));
             }
         }

@@ -93,6 +93,11 @@ pub(crate) async fn compose(
     let sealer = Sealer::new(envelope, env.clone());
     let redis = open_redis(&config.store, &env, &sealer).await?;
     let store = open_store(&config.store, &env, redis.clone()).await?;
+    if store.unfinished_import().await.map_err(|error| error.to_string())? {
+        return Err(
+            "store.url: an import into it was interrupted: run the same `agamid import` again".to_owned()
+        );
+    }
     compose_on(Base { store, sealer, redis }, config, env, with_demo, metrics).await
 }
 
@@ -113,11 +118,6 @@ async fn compose_on(
 ) -> Result<House, String> {
     let Base { store, sealer, redis } = base;
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    if store.unfinished_import().await.map_err(|e| text(&e))? {
-        return Err(
-            "store.url: an import into it was interrupted: run the same `agamid import` again".to_owned()
-        );
-    }
     let web = web(config, &env, with_demo)?;
 
     let identity_settings: IdentitySettings = section(&store, config, "identity").await?;

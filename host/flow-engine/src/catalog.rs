@@ -322,9 +322,8 @@ impl Catalog {
         let _one = self.deploying.lock().await;
         for _ in 0..TRIES {
             // Whether the plugins fit is not the question here.
-            match self.adopt_now().await {
-                Err(error @ DeployError::Store(_)) => return Err(error),
-                Ok(()) | Err(_) => {}
+            if let Err(error @ DeployError::Store(_)) = self.adopt_now().await {
+                return Err(error);
             }
             match self.deploy_now(project.clone(), actor).await {
                 // Another node deployed something meanwhile, which this was not checked with.

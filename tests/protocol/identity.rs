@@ -123,7 +123,12 @@ async fn users_are_made_listed_changed_and_deleted_and_errors_name_the_field() {
         (json!({ "username": "dan", "attributes": { "groups": ["x"] } }), 400, "invalid_value", "groups"),
         (json!({ "username": "dan", "attributes": { "name": "a\u{0}" } }), 400, "invalid_value", "name"),
         (json!({ "username": "dan", "colour": 1 }), 400, "invalid_value", "colour"),
-        (json!({ "username": "dan", "status": { "state": "deleting" } }), 400, "invalid_value", "status"),
+        (
+            json!({ "username": "dan", "status": { "state": "deleting" } }),
+            400,
+            "invalid_value",
+            "status.state",
+        ),
         (json!({}), 400, "invalid_value", "username"),
     ];
     for (document, status, code, field) in cases {

@@ -37,7 +37,7 @@ impl Home {
             r#"
             [[seed.persons]]
             username = "theoriginal"
-            email = "first@example.org"
+            email = "theoriginal@example.org"
             given_name = "First"
             family_name = "Person"
             password_hash = "{hash}"

@@ -27,7 +27,7 @@ use crate::run::{self, Paused, PausedError};
 use crate::settings::FlowSettings;
 
 /// How long a request may work on a run before it counts as dead.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(10);
 /// How long an over or timed out run is remembered, so that people are told.
 const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 /// How long an owner may wait before it fetches an outcome.
@@ -298,19 +298,51 @@ impl Engine {
         if step.claimed {
             return Ok(true);
         }
-        run.status = Status::Acting { until: self.env().now().plus(LEASE) };
+        let is_new = step.expect == Expect::Absent;
+        let before = (!is_new).then(|| Box::new(run.status.clone()));
+        run.status = Status::Acting { until: self.env().now().plus(LEASE), before };
+        step.claimed = self.hold(run, step).await?;
+        Ok(step.claimed)
+    }
+
+    /// Writes the claim; says whether it is this request's.
+    async fn hold(&self, run: &RunRecord, step: &mut Step) -> Result<bool, StoreError> {
         let batch = std::mem::take(&mut step.batch).put(run, step.expect);
         match self.store().commit(batch).await {
             Ok(committed) if committed.accepted() => {}
             Ok(_) | Err(StoreError::Conflict { .. }) => return Ok(false),
             Err(error) => return Err(error),
         }
-        step.claimed = true;
         step.expect = match step.expect {
             Expect::Version(version) => Expect::Version(version + 1),
             Expect::Absent | Expect::Any => Expect::Version(1),
         };
         Ok(true)
+    }
+
+    /// Works on a claimed step, saying now and then that it goes on. Nothing comes of it when the claim was lost: the
+    /// server stood still for so long that somebody else has begun the step again.
+    pub(crate) async fn working<T>(
+        &self,
+        run: &mut RunRecord,
+        step: &mut Step,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(done) = tokio::time::timeout(LEASE / 3, &mut work).await {
+                return Some(done);
+            }
+            if let Status::Acting { until, .. } = &mut run.status {
+                *until = self.env().now().plus(LEASE);
+            }
+            match self.hold(run, step).await {
+                Ok(true) => {}
+                Ok(false) => return None,
+                // Whoever finds the claim run out begins again; the commit at the end decides.
+                Err(error) => tracing::warn!(event = "flow.claim_not_renewed", run = %run.id, %error),
+            }
+        }
     }
 
     /// Saves a run where it stopped.
@@ -470,7 +502,13 @@ impl Engine {
     ) -> Result<Option<Versioned<RunRecord>>, StoreError> {
         let (Some(id), Some(browser)) = (RunId::parse(id), browser) else { return Ok(None) };
         let found = self.store().get::<RunRecord>(id.as_str()).await?;
-        Ok(found.filter(|found| found.record.browser == browser))
+        let Some(mut found) = found.filter(|found| found.record.browser == browser) else { return Ok(None) };
+        let status = found.record.status.clone().at(self.env().now());
+        if status != found.record.status {
+            tracing::warn!(event = "flow.claim_died", run = %id, "the step is shown again");
+            found.record.status = status;
+        }
+        Ok(Some(found))
     }
 
     /// The run of this browser that waits for its callback; the newest, if there are several.

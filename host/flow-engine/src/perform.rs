@@ -66,7 +66,8 @@ impl Engine {
                     context.browser = Some(run.browser.clone());
                     context.attempts = self.attempts();
                     context.ledger = ledger.clone();
-                    let result = release.routines.call(&context, &call).await;
+                    let called = release.routines.call(&context, &call);
+                    let Some(result) = self.working(run, step, called).await else { return Ok(Stop::Busy) };
                     match &result {
                         Ok(_) => ledger.extend(context.take_proofs()),
                         Err(error) => tracing::warn!(

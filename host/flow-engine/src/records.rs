@@ -105,13 +105,25 @@ pub(crate) enum Status {
     Page { path: String, callback: bool },
     /// Sent the browser elsewhere.
     Away { url: String },
-    /// A request is at work on it, until then at most.
-    Acting { until: Timestamp },
+    /// A request is at work on it. If it does not say so again by then, it died, and the run stands where it stood before.
+    Acting {
+        until: Timestamp,
+        /// Absent at the start of a run, which nobody has seen yet.
+        before: Option<Box<Status>>,
+    },
     /// It is over; where the browser goes.
     Over { next: String },
 }
 
 impl Status {
+    /// What it really is at a time.
+    pub(crate) fn at(self, now: Timestamp) -> Self {
+        match self {
+            Status::Acting { until, before: Some(before) } if until <= now => *before,
+            other => other,
+        }
+    }
+
     pub(crate) fn waits_for_callback(&self) -> bool {
         matches!(self, Status::Page { callback: true, .. } | Status::Away { .. })
     }

@@ -61,7 +61,7 @@ async fn respond(engine: Engine, visit: Visit, headers: HeaderMap, id: String, p
         },
         Status::Away { url } if path.is_empty() => away(&engine, &visit, url),
         Status::Page { .. } | Status::Away { .. } => see_other(&current_url(&found).unwrap_or_default()),
-        Status::Acting { until } if engine.env().now() < *until => {
+        Status::Acting { until, .. } if engine.env().now() < *until => {
             (StatusCode::ACCEPTED, [(header::REFRESH, "1")], "One moment…").into_response()
         }
         Status::Acting { .. } => {

@@ -59,7 +59,7 @@ pub(super) async fn post(
                 return engine.over_page(&visit, Some(&run.owner.restart));
             }
             // Another request is at work: wait for it, then show where the run stands.
-            (Status::Acting { until }, _) if engine.env().now() < *until => {
+            (Status::Acting { until, .. }, _) if engine.env().now() < *until => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             (Status::Acting { .. }, _) => {
@@ -84,7 +84,7 @@ pub(super) async fn post(
             (_, TokenFits::Now) => return stale(&engine, &visit, run),
         }
     }
-    // Somebody still works on it, or died doing so: the page waits for that, and offers a new start at the end.
+    // Somebody still works on it, or died doing so: the page waits for that, and shows the step again at the end.
     see_other(&format!("/flow/{id}/{path}"))
 }
 

@@ -228,7 +228,8 @@ async fn logins_under_way_survive_a_node_that_is_killed_under_load() {
     println!("{answered} of 10 were answered before the node died");
     for (at, page) in &half_way {
         // The dead node's claim on a step runs out; then the step is answered here.
-        until("the dead node's steps are free", async || at[1].get(page.url.as_str()).await.status != 202).await;
+        until("the dead node's steps are free", async || at[1].get(page.url.as_str()).await.status != 202)
+            .await;
         let form = page.form().with("login", "alice").with("password", "demo-alice-123");
         let mut end = at[1].submit(&form).await;
         if end.has("value=\"allow\"") {

@@ -1,5 +1,5 @@
-//! `cargo xtask scale`: the release binary with many people. `AGAMID_SCALE_STEPS` says how many (`0,100000`),
-//! `AGAMID_SCALE_STORES` on what (`sled,postgres`), `AGAMID_SCALE_REPORT` where the table goes.
+//! `cargo xtask scale`: the release binary with many people. `SCALE_STEPS` says how many (`0,100000`),
+//! `SCALE_STORES` on what (`sled,postgres`), `SCALE_REPORT` where the table goes.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,12 +19,12 @@ fn variable(name: &str, otherwise: &str) -> String {
 
 #[tokio::main]
 async fn main() {
-    let steps: Vec<u64> = variable("AGAMID_SCALE_STEPS", "0,100000")
+    let steps: Vec<u64> = variable("SCALE_STEPS", "0,100000")
         .split(',')
         .map(|step| step.trim().replace('_', "").parse().unwrap_or_else(|_| panic!("{step:?} is no number")))
         .collect();
     let mut report = String::new();
-    for name in variable("AGAMID_SCALE_STORES", "sled,postgres").split(',') {
+    for name in variable("SCALE_STORES", "sled,postgres").split(',') {
         let backend = match name.trim() {
             "sled" => Backend::Sled,
             "postgres" => Backend::Postgres,
@@ -41,7 +41,7 @@ async fn main() {
         };
         report.push_str(&scale::run(&plan).await);
     }
-    let file = variable("AGAMID_SCALE_REPORT", "target/scale.md");
+    let file = variable("SCALE_REPORT", "target/scale.md");
     std::fs::write(&file, &report).unwrap();
     println!("\n{report}\nwritten to {file}");
 }

@@ -14,9 +14,9 @@ pub(crate) fn scale(root: &Path, people: &str, stores: &str) -> Result<(), Failu
         Command::new("cargo")
             .args(["bench", "--package", "agamid-tests", "--bench", "scale"])
             .env("AGAMID_BIN", demo::release(root))
-            .env("AGAMID_SCALE_STEPS", people)
-            .env("AGAMID_SCALE_STORES", stores)
-            .env("AGAMID_SCALE_REPORT", root.join("target").join("scale.md"))
+            .env("SCALE_STEPS", people)
+            .env("SCALE_STORES", stores)
+            .env("SCALE_REPORT", root.join("target").join("scale.md"))
             .current_dir(root),
     )
 }

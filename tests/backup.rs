@@ -53,9 +53,10 @@ fn a_running_server_is_backed_up_and_its_backup_becomes_another_server_s_store()
     let again = agamid(&export, there).env("AGAMID_TOKEN", &token).output().unwrap();
     assert!(again.status.code() == Some(3) && said(&again).contains("exists"), "{}", said(&again));
     let looked = ["doctor", "--server", &server.admin(), "--json"];
-    succeeds(&run(&["init", "."], there));
+    // From a folder without a configuration, as from another machine.
     let looked = agamid(&looked, there).env("AGAMID_TOKEN", &token).output().unwrap();
     assert!(findings(&looked).iter().all(|(severity, _)| severity != "error"), "{}", said(&looked));
+    succeeds(&run(&["init", "."], there));
 
     // The new server's store is empty, its signing keys open with the old one's envelope key.
     std::fs::copy(server.data.join("envelope.key"), there.join("data/envelope.key")).unwrap();

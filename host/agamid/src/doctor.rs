@@ -24,6 +24,9 @@ use crate::export::{ProtectionArgs, open_existing};
 use crate::tls::Tls;
 use crate::{Exit, out, settings};
 
+/// The configuration that is read where none is named.
+const FILE: &str = "agamid.toml";
+
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -36,9 +39,9 @@ const TOLD: usize = 1_000;
 /// `agamid doctor`
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// The node's configuration.
-    #[arg(long, default_value = "agamid.toml")]
-    config: PathBuf,
+    /// The node's configuration; agamid.toml unless given or a running server is asked.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Ask a running server about its store, at its admin listener (scope config.doctor.read, token from
     /// AGAMID_TOKEN).
     #[arg(long)]
@@ -56,11 +59,21 @@ pub(crate) struct DoctorArgs {
 /// Looks at everything, prints what it finds; exit code 1 where something is broken.
 pub(crate) async fn doctor(arguments: DoctorArgs) -> Result<(), Exit> {
     let env = Env::system();
-    let config = NodeConfig::of_file(&arguments.config).map_err(Exit::Failed)?;
-    let mut findings = node(&config);
+    let read = |file: &Path| NodeConfig::of_file(file).map_err(Exit::Failed);
+    let mut findings = Vec::new();
     let (records, more) = match &arguments.server {
-        Some(server) => running(server, &mut findings).await?,
-        None => stored(&arguments, &config, &env, &mut findings).await?,
+        Some(server) => {
+            // Whoever asks from afar need not have the node's file.
+            if let Some(file) = &arguments.config {
+                findings = node(&read(file)?);
+            }
+            running(server, &mut findings).await?
+        }
+        None => {
+            let config = read(arguments.config.as_deref().unwrap_or(Path::new(FILE)))?;
+            findings = node(&config);
+            stored(&arguments, &config, &env, &mut findings).await?
+        }
     };
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     if arguments.json {
@@ -152,7 +165,7 @@ async fn stored(
     findings: &mut Vec<Finding>,
 ) -> Result<(u64, u64), Exit> {
     let failed = |error: &dyn std::fmt::Display| Exit::Failed(error.to_string());
-    let store = match open_existing(&arguments.config, env).await {
+    let store = match open_existing(arguments.config.as_deref().unwrap_or(Path::new(FILE)), env).await {
         Ok(store) => store,
         // A store that is refused is what the doctor was asked about.
         Err(Exit::Failed(reason)) => {
